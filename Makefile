@@ -1,0 +1,47 @@
+PYTHON ?= python3
+BIN := .venv/bin
+TRAIN := $(BIN)/python -m gan_lightning.train
+
+.DEFAULT_GOAL := help
+.PHONY: help install train mnist fashion_mnist cifar10 all tensorboard test lint clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9_ ]+:.*## / { printf "  make %-27s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  ARGS="trainer.max_epochs=5 seed=1" adds settings to a training, PYTHON=python3.12 chooses the interpreter'
+
+install: .venv/installed ## what training needs, into .venv
+
+train: .venv/installed ## legible digits in a few minutes, on images that come with the install
+	$(TRAIN) experiment=first_run $(ARGS)
+
+mnist fashion_mnist cifar10: .venv/installed ## the original report's settings on one data set
+	$(TRAIN) experiment=report_$@ $(ARGS)
+
+all: mnist fashion_mnist cifar10 ## the three of them
+
+tensorboard: .venv/installed ## look at all runs in outputs/
+	$(BIN)/tensorboard --logdir outputs --samples_per_plugin images=500
+
+test: lint ## install, format and lint, types, tests
+	$(BIN)/pytest
+
+lint: .venv/installed-dev ## the checks that run nothing
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+clean: ## remove what installing and testing made; data/ and outputs/ stay
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; this is " + sys.version.split()[0] + ": make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ .venv/installed

@@ -1,0 +1,29 @@
+"""The progress bar."""
+
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+from gan_lightning.callbacks.statistics import Statistics
+
+
+class ProgressBar(TQDMProgressBar):
+    """Shows both losses and the real images per second, as :class:`Statistics` last measured them.
+
+    Args:
+        refresh_rate: batches between two updates of the bar.
+    """
+
+    def __init__(self, refresh_rate: int = 20) -> None:
+        super().__init__(refresh_rate=refresh_rate)
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        history = Statistics.of(trainer).history
+        if not history:
+            return {}
+        return {
+            "D loss": f"{history[-1]['discriminator_loss']:.3f}",
+            "G loss": f"{history[-1]['generator_loss']:.3f}",
+            "images/s": f"{history[-1]['images_per_second']:,.0f}",
+        }

@@ -1,0 +1,34 @@
+"""Real images beside generated ones."""
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from matplotlib.figure import Figure
+
+from gan_lightning.callbacks.picture import Picture
+from gan_lightning.sampling import draw, grid
+
+
+class RealAndFake(Picture):
+    """Training images beside samples.
+
+    Args:
+        path: of the picture.
+        num_samples: how many of each are shown.
+        seed: of the samples' latents.
+    """
+
+    def __init__(self, path: str, num_samples: int = 64, seed: int = 0) -> None:
+        super().__init__(path)
+        self.num_samples = num_samples
+        self.seed = seed
+
+    def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        images, _ = trainer.datamodule.train_set.tensors  # type: ignore[attr-defined]
+        real = images[torch.linspace(0, len(images) - 1, self.num_samples).long()]
+        fake = draw(pl_module.generator, self.num_samples, self.seed, pl_module.device)  # type: ignore[arg-type]
+        figure = Figure(figsize=(10, 5.4), layout="constrained")
+        for axes, title, shown in zip(figure.subplots(1, 2), ("real", "generated"), (real, fake), strict=True):
+            axes.imshow(grid(shown).permute(1, 2, 0).numpy())
+            axes.set_title(title)
+            axes.axis("off")
+        figure.savefig(self.path, dpi=120)

@@ -1,0 +1,85 @@
+"""The results of a finished run."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from gan_lightning.callbacks.statistics import TAGS, Statistics
+
+
+def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, float | str]:
+    """Nested settings as one flat dict for TensorBoard: `{"gan": {"seed": 0}}` becomes `{"gan.seed": 0}`.
+
+    A `_target_` stands for its parent by the class's name. None becomes NaN, because TensorBoard hides a run whose
+    value is of another type than in the first run it reads; lists become text.
+    """
+    flat: dict[str, float | str] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{name}.")
+        elif key == "_target_":
+            flat[prefix.removesuffix(".")] = value.rpartition(".")[2]
+        elif key.startswith("_"):
+            continue
+        elif value is None:
+            flat[name] = float("nan")
+        else:
+            flat[name] = value if isinstance(value, bool | int | float | str) else str(value)
+    return flat
+
+
+class Results(Callback):
+    """Writes `metrics.json` and TensorBoard's HParams entry when a run has reached its last epoch.
+
+    The training statistics are means over the last epoch. A run that was interrupted leaves neither.
+
+    Args:
+        path: of the JSON file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        self._seconds = 0.0
+        self._since = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._since = time.perf_counter()
+        for logger in trainer.loggers:
+            logger.log_hyperparams(flatten(dict(pl_module.hparams)))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        history = Statistics.of(trainer).history
+        if not trainer.is_global_zero or not history:
+            return
+        last = [point for point in history if point["epoch"] == history[-1]["epoch"]]
+        means = {name: sum(point[name] for point in last) / len(last) for name in (*TAGS, "images_per_second")}
+        results = {
+            "epochs": trainer.current_epoch,
+            "alternations": pl_module.alternations,
+            "training_seconds": self._total_seconds(),
+            **means,
+        }
+        unfinished = self.path.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(results, indent=2) + "\n")
+        unfinished.replace(self.path)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(
+                    flatten(dict(pl_module.hparams)),
+                    {f"final/{name}": value for name, value in means.items()},
+                    step=pl_module.alternations,  # type: ignore[arg-type]
+                )
+
+    def _total_seconds(self) -> float:
+        return self._seconds + time.perf_counter() - self._since
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self._total_seconds()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._seconds = state["seconds"]

@@ -1,0 +1,36 @@
+"""What the generator draws, epoch by epoch."""
+
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from gan_lightning.sampling import draw, grid, save_png
+
+
+class Samples(Callback):
+    """Writes a grid of samples from the same latents after each epoch: a PNG, and an image in TensorBoard.
+
+    Args:
+        folder: where `epoch_0001.png` … are written.
+        num_samples: how many samples the grid shows.
+        seed: of the latents.
+    """
+
+    def __init__(self, folder: str, num_samples: int = 64, seed: int = 0) -> None:
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, not {num_samples!r}")
+        self.folder = Path(folder)
+        self.num_samples = num_samples
+        self.seed = seed
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        picture = grid(draw(pl_module.generator, self.num_samples, self.seed, pl_module.device))  # type: ignore
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_png(picture, self.folder / f"epoch_{trainer.current_epoch + 1:04d}.png")
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("samples", picture, pl_module.alternations)
+                logger.experiment.flush()

@@ -1,0 +1,88 @@
+"""The training's statistics: to the logger, to the progress bar, and kept for the loss curves."""
+
+import time
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+TAGS = {
+    "generator_loss": "loss/generator",
+    "discriminator_loss": "loss/discriminator",
+    "real_probability": "probability/real",
+    "fake_probability": "probability/fake",
+    "discriminator_accuracy": "discriminator/accuracy",
+}
+"""Where TensorBoard shows each value that a training step returns."""
+
+
+class Statistics(Callback):
+    """Averages what the training steps return and hands the averages on, every `trainer.log_every_n_steps` batches.
+
+    Between these points the values stay on their device, so that no step waits for them. The x-axis, here and for
+    the pictures, is the number of alternations, which does not depend on k.
+
+    Attributes:
+        history: for each point, in order: `alternation`, `epoch` (counted from 1), `images_per_second` (real images)
+            and every name in :data:`TAGS`. A checkpoint holds it.
+    """
+
+    def __init__(self) -> None:
+        self.history: list[dict[str, float]] = []
+        self._sum: Tensor | None = None
+        self._count = 0
+        self._images = 0
+        self._since = 0.0
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> "Statistics":
+        """The one among the trainer's callbacks."""
+        return next(callback for callback in trainer.callbacks if isinstance(callback, cls))  # type: ignore
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        values = torch.stack([outputs[name] for name in TAGS])
+        self._sum = values if self._sum is None else self._sum + values
+        self._count += 1
+        self._images += len(batch[0]) * trainer.world_size
+        if self._count >= trainer.log_every_n_steps:  # type: ignore[attr-defined]
+            self._hand_on(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._count:
+            self._hand_on(trainer, pl_module)
+        # Checkpoints are named after it, like the pictures: epochs are counted from 1.
+        pl_module.log("epoch", trainer.current_epoch + 1.0, logger=False)
+
+    def _hand_on(self, trainer: Trainer, pl_module: Any) -> None:
+        assert self._sum is not None
+        means = dict(zip(TAGS, (self._sum / self._count).tolist(), strict=True))
+        seconds = time.perf_counter() - self._since
+        point = {
+            "alternation": pl_module.alternations,
+            "epoch": trainer.current_epoch + 1,
+            "images_per_second": self._images / seconds,
+            **means,
+        }
+        self.history.append(point)
+        scalars = {tag: point[name] for name, tag in TAGS.items()}
+        for logger in trainer.loggers:
+            logger.log_metrics(
+                {**scalars, "images_per_second": point["images_per_second"], "epoch": point["epoch"]},
+                step=pl_module.alternations,
+            )
+        self._sum, self._count, self._images, self._since = None, 0, 0, time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        # A checkpoint in mid-epoch falls between two points.
+        return {"history": self.history, "sum": self._sum, "count": self._count, "images": self._images}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.history = list(state["history"])
+        self._sum, self._count, self._images = state["sum"], state["count"], state["images"]
+        self._since = time.perf_counter()

@@ -1,0 +1,31 @@
+"""The training as a film."""
+
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+from PIL import Image
+
+from gan_lightning.callbacks.picture import Picture
+
+
+class TrainingGif(Picture):
+    """The sample grids of all epochs, one after the other.
+
+    Args:
+        path: of the GIF.
+        folder: where the grids are, `epoch_0001.png` ….
+        seconds: how long it plays before it rests on the last grid for two seconds.
+    """
+
+    def __init__(self, path: str, folder: str, seconds: float = 10.0) -> None:
+        super().__init__(path)
+        self.folder = Path(folder)
+        self.seconds = seconds
+
+    def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        grids = sorted(self.folder.glob("epoch_*.png"))
+        if not grids:
+            return
+        first, *others = [Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE) for path in grids]
+        each = min(500, int(1000 * self.seconds / len(grids)))
+        first.save(self.path, save_all=True, append_images=others, duration=[each] * len(others) + [2000], loop=0)

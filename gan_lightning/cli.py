@@ -1,0 +1,155 @@
+"""What every door has in common: Hydra composes its settings, and a user's mistake ends in one line."""
+
+import contextlib
+import difflib
+import functools
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_lightning.config import CONF
+from gan_lightning.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def door(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[..., None]]:
+    """Make a command of a function of the composed settings.
+
+    The command takes its arguments, those of the process unless a list is given, and exits with 1 and one line on
+    standard error for a user's mistake: a :class:`UserError`, or settings that do not compose. HYDRA_FULL_ERROR=1
+    shows the traceback instead.
+    """
+
+    def decorate(task: Callable[[DictConfig], None]) -> Callable[..., None]:
+        def main(args: list[str] | None = None) -> None:
+            show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+            @functools.wraps(task)
+            def job(settings: DictConfig) -> None:
+                try:
+                    task(settings)
+                except UserError as mistake:
+                    if HydraConfig.get().mode == RunMode.MULTIRUN:
+                        log.error("error: %s", mistake)  # in the job's own log; the sweep goes on, and fails at its end
+                        raise
+                    _remove_empty(Path(HydraConfig.get().runtime.output_dir))
+                    if show_traceback:
+                        raise
+                    _exit(mistake, config_name)
+
+            try:
+                with _arguments(args), _hydra_raises():
+                    hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
+            except (UserError, HydraException, OmegaConfBaseException, OSError) as mistake:
+                if show_traceback:
+                    raise
+                _exit(mistake, config_name)
+            except KeyboardInterrupt:
+                sys.exit(130)
+
+        main.__doc__ = task.__doc__
+        return main
+
+    return decorate
+
+
+@contextlib.contextmanager
+def user_mistakes() -> Iterator[None]:
+    """Where settings become objects: an object that refuses its settings means that the user chose wrong ones.
+
+    Raises:
+        UserError: in place of whatever the object raised.
+    """
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        raise
+    except InstantiationException as mistake:
+        where = re.search(r"full_key: (\S+)", str(mistake))
+        cause = mistake.__cause__ or mistake
+        raise UserError(f"{where[1]}: {_one_line(cause)}" if where else _one_line(cause)) from mistake
+    except Exception as mistake:
+        raise UserError(_one_line(mistake)) from mistake
+
+
+def _one_line(mistake: BaseException) -> str:
+    return " ".join(str(mistake).split())
+
+
+def _explain(mistake: Exception, config_name: str) -> str:
+    """What is wrong, where, and what would be right."""
+    if isinstance(mistake, MissingConfigException) and mistake.options is not None and mistake.missing_cfg_file:
+        group, _, option = str(mistake.missing_cfg_file).rpartition("/")
+        return f"there is no {group} called {option!r}; there is {', '.join(sorted(map(str, mistake.options)))}"
+    if unknown := re.match(r"Could not override '(.+)'|.*No match in the defaults list.*'(.+?)'", str(mistake), re.S):
+        key = unknown[1] or unknown[2]
+        if close := difflib.get_close_matches(key, _known_keys(config_name), n=3, cutoff=0.5):
+            return f"there is no setting {key!r}; did you mean {' or '.join(close)}? (--help lists the usual ones)"
+        return f"there is no setting {key!r}; --help lists the usual ones, --cfg job all of them"
+    if isinstance(mistake, OSError) and mistake.filename is not None:
+        return f"cannot use {mistake.filename}: {mistake.strerror}"
+    return _one_line(mistake)
+
+
+def _known_keys(config_name: str) -> list[str]:
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        settings: Any = OmegaConf.to_container(hydra.compose(config_name, return_hydra_config=True))
+    groups = settings.pop("hydra")["runtime"]["choices"]
+
+    def keys(node: dict[str, Any], prefix: str = "") -> Iterator[str]:
+        for key, child in node.items():
+            yield f"{prefix}{key}"
+            if isinstance(child, dict):
+                yield from keys(child, f"{prefix}{key}.")
+
+    return [*groups, *keys(settings)]
+
+
+def _exit(mistake: Exception, config_name: str) -> None:
+    print(f"error: {_explain(mistake, config_name)}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Hydra makes a run's folder before the run is known to be possible; take it back while nothing is in it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+        folder.parent.rmdir()
+
+
+@contextlib.contextmanager
+def _arguments(args: list[str] | None) -> Iterator[None]:
+    """Let the process's arguments be these, with -m in front: Hydra refuses it between two overrides."""
+    before = sys.argv
+    words = before[1:] if args is None else args
+    sys.argv = [before[0], *sorted(words, key=lambda word: word not in ("-m", "--multirun"))]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+@contextlib.contextmanager
+def _hydra_raises() -> Iterator[None]:
+    """Let Hydra raise its errors where it would print them, over several lines, and exit."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before

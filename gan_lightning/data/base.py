@@ -1,0 +1,96 @@
+"""The base of all data modules."""
+
+from typing import ClassVar
+
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
+
+from gan_lightning.data.shuffled_batches import ResumableLoader, ShuffledBatches
+from gan_lightning.pixels import from_uint8
+
+
+class ImageDataModule(LightningDataModule):
+    """Images and labels in memory: bytes until they are on their device, whole batches indexed at once.
+
+    A batch is (images, labels): images (B, C, H, W), float32 in [-1, 1], and labels (B,), int64. A subclass says
+    where the images come from, in :meth:`load` and, where they must first be put on disk, in `prepare_data`.
+
+    Args:
+        batch_size: images a discriminator step sees.
+        data_dir: the folder that holds the data sets.
+        num_train_images: take only the first so many training images; None for all.
+        seed: of the shuffles, which it and the epoch decide.
+
+    Attributes:
+        batches_per_alternation: how many batches the training loader hands over at a time, in one batch of so many
+            times the size.
+
+    Raises:
+        ValueError: if `batch_size` or `num_train_images` is less than 1 (here) or too large for the data (in `setup`).
+    """
+
+    title: ClassVar[str]
+    """What people call the data set."""
+    image_shape: ClassVar[tuple[int, int, int]]
+    """(C, H, W)."""
+
+    def __init__(
+        self,
+        batch_size: int = 32,
+        data_dir: str = "data",
+        num_train_images: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("num_train_images", num_train_images)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        self.batch_size = batch_size
+        self.data_dir = data_dir
+        self.num_train_images = num_train_images
+        self.batches_per_alternation = 1
+        self.seed = seed
+        self.train_set: TensorDataset | None = None
+        self.test_set: TensorDataset | None = None
+
+    def load(self, train: bool) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W), uint8, and labels (N,), int64, of the training split or of the test split."""
+        raise NotImplementedError
+
+    def setup(self, stage: str) -> None:
+        """Read the split that `stage` needs: the training split for `fit`, else the test split; once."""
+        if stage == "fit" and self.train_set is None:
+            images, labels = self.load(train=True)
+            self._at_most("num_train_images", len(images))
+            images, labels = images[: self.num_train_images], labels[: self.num_train_images]
+            self._at_most("batch_size", len(images))
+            self.train_set = TensorDataset(images, labels)
+        if stage != "fit" and self.test_set is None:
+            self.test_set = TensorDataset(*self.load(train=False))
+
+    def _at_most(self, name: str, num_images: int) -> None:
+        value = getattr(self, name)
+        if value is not None and value > num_images:
+            raise ValueError(f"{name} is {value}, but {self.title} has only {num_images} training images")
+
+    def train_dataloader(self) -> DataLoader:
+        assert self.train_set is not None
+        sampler = ShuffledBatches(
+            len(self.train_set),
+            batch_size=self.batch_size * self.batches_per_alternation,
+            min_batch_size=self.batches_per_alternation,
+            seed=self.seed,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
+        )
+        return ResumableLoader(self.train_set, sampler)
+
+    def test_dataloader(self) -> DataLoader:
+        assert self.test_set is not None
+        batches = BatchSampler(SequentialSampler(self.test_set), self.batch_size, drop_last=False)
+        return DataLoader(self.test_set, sampler=batches, batch_size=None)
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        images, labels = batch
+        return from_uint8(images), labels

@@ -1,0 +1,196 @@
+"""The alternation of the two players."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from gan_lightning.objectives import Objective
+
+
+def has_batch_statistics(network: nn.Module) -> bool:
+    """Whether an image's output depends on the rest of its batch, as it does under batch normalisation."""
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Let gradients flow through a network without computing those of its weights."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
+
+
+class GAN(LightningModule):
+    """Two players in turn: k discriminator steps, then one generator step. Goodfellow et al. 2014, algorithm 1.
+
+    Args:
+        generator: latents (B, latent_dim) to images (B, C, H, W) in [-1, 1]; draws its latents by `sample_latent`.
+        discriminator: images (B, C, H, W) to logits (B,).
+        objective: which loss each player minimises.
+        generator_optimizer: makes the generator's optimizer from its parameters.
+        discriminator_optimizer: makes the discriminator's optimizer from its parameters.
+        scheduler: makes a learning rate schedule from an optimizer, one for each player, stepped after each of its
+            updates; None for constant learning rates.
+        discriminator_steps: k, the discriminator steps in one alternation.
+        discriminator_batches: `reuse` takes all k steps on the same real batch, `fresh` takes a new real batch each
+            step, as in the paper. A batch from the loader is one alternation's: under `fresh` it holds k batches.
+        seed: of the latents.
+
+    Raises:
+        ValueError: if `discriminator_steps` is not a whole number of at least 1, `discriminator_batches` is unknown,
+            or an optimizer refuses its settings.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        objective: Objective,
+        generator_optimizer: Callable[..., Optimizer],
+        discriminator_optimizer: Callable[..., Optimizer],
+        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        discriminator_steps: int = 5,
+        discriminator_batches: str = "reuse",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
+            raise ValueError(f"discriminator_steps must be a whole number of at least 1, not {discriminator_steps!r}")
+        if discriminator_batches not in ("reuse", "fresh"):
+            raise ValueError(f"discriminator_batches must be reuse or fresh, not {discriminator_batches!r}")
+        self.automatic_optimization = False
+        self.generator = generator
+        self.discriminator = discriminator
+        self.objective = objective
+        self.optimizer_factories = (generator_optimizer, discriminator_optimizer)
+        self.scheduler_factory = scheduler
+        self.discriminator_steps = discriminator_steps
+        self.discriminator_batches = discriminator_batches
+        self.seed = seed
+        self.alternations = 0
+        self._one_generator_pass = not has_batch_statistics(generator)
+        self._one_discriminator_pass = not has_batch_statistics(discriminator)
+        self._random: torch.Generator | None = None
+        self._random_states: dict[str, Tensor] | None = None
+        self.configure_optimizers()  # a setting that an optimizer refuses is refused here, before a run begins
+
+    @property
+    def batches_per_alternation(self) -> int:
+        """How many real batches one alternation uses."""
+        return self.discriminator_steps if self.discriminator_batches == "fresh" else 1
+
+    def configure_optimizers(self) -> Any:
+        make_generator_optimizer, make_discriminator_optimizer = self.optimizer_factories
+        optimizers = [
+            make_generator_optimizer(self.generator.parameters()),
+            make_discriminator_optimizer(self.discriminator.parameters()),
+        ]
+        schedulers = [self.scheduler_factory(optimizer) for optimizer in optimizers] if self.scheduler_factory else []
+        return optimizers, schedulers
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+        """One alternation on real images (B, C, H, W) in [-1, 1], or (k B, C, H, W) under `fresh`.
+
+        Returns:
+            Both losses, the mean of D on real and on generated images and D's accuracy, scalars, without a sync;
+            those of the discriminator are means over its k steps.
+        """
+        images, _ = batch
+        optimizers: Any = self.optimizers()
+        generator_optimizer, discriminator_optimizer = optimizers
+        schedulers: Any = self.lr_schedulers() or (None, None)
+        generator_scheduler, discriminator_scheduler = schedulers
+        real_batches = (
+            images.tensor_split(self.discriminator_steps)
+            if self.discriminator_batches == "fresh"
+            else (images,) * self.discriminator_steps
+        )
+        losses, real_logits, fake_logits = [], [], []
+        for real, fake in zip(real_batches, self._fake_batches([len(real) for real in real_batches]), strict=True):
+            on_real, on_fake = self._logits(real, fake)
+            loss = self.objective.discriminator_loss(on_real, on_fake)
+            self._minimise(loss, discriminator_optimizer, discriminator_scheduler)
+            losses.append(loss.detach())
+            real_logits.append(on_real.detach())
+            fake_logits.append(on_fake.detach())
+
+        with frozen(self.discriminator):
+            fake = self.generator(self.sample_latent(len(real_batches[0])))
+            generator_loss = self.objective.generator_loss(self.discriminator(fake).float(), self.current_epoch)
+            self._minimise(generator_loss, generator_optimizer, generator_scheduler)
+        self.alternations += 1
+
+        on_real, on_fake = torch.cat(real_logits), torch.cat(fake_logits)
+        return {
+            "generator_loss": generator_loss.detach(),
+            "discriminator_loss": torch.stack(losses).mean(),
+            "real_probability": on_real.sigmoid().mean(),
+            "fake_probability": on_fake.sigmoid().mean(),
+            "discriminator_accuracy": ((on_real > 0).float().mean() + (on_fake <= 0).float().mean()) / 2,
+        }
+
+    def sample_latent(self, num_samples: int) -> Tensor:
+        """Draw z (num_samples, latent_dim) from the training's own random numbers."""
+        if self._random is None:
+            # Its own stream: seeded plainly, it would repeat the numbers that the weights were drawn from.
+            entropy = np.random.SeedSequence((self.seed, self.global_rank)).generate_state(1)
+            self._random = torch.Generator(self.device).manual_seed(int(entropy[0]))
+        return self.generator.sample_latent(num_samples, self._random)  # type: ignore[operator]
+
+    @torch.no_grad()
+    def _fake_batches(self, sizes: list[int]) -> tuple[Tensor, ...]:
+        """Generated images for the discriminator steps, in one pass where no batch statistics forbid it."""
+        if self._one_generator_pass:
+            return self.generator(self.sample_latent(sum(sizes))).split(sizes)
+        return tuple(self.generator(self.sample_latent(size)) for size in sizes)
+
+    def _logits(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The discriminator's logits, in one pass where no batch statistics forbid it; float32 for the losses."""
+        if self._one_discriminator_pass:
+            on_real, on_fake = self.discriminator(torch.cat([real, fake])).float().split([len(real), len(fake)])
+            return on_real, on_fake
+        return self.discriminator(real).float(), self.discriminator(fake).float()
+
+    def _minimise(self, loss: Tensor, optimizer: Any, scheduler: LRScheduler | None) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        if scheduler is not None:
+            scheduler.step()
+
+    # A checkpoint holds the state of every random number generator that training draws from, so that a resumed run
+    # draws what an uninterrupted one would have drawn.
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["alternations"] = self.alternations
+        states = {"global": torch.get_rng_state()}
+        if self._random is not None:
+            states["latent"] = self._random.get_state()
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        checkpoint["random_states"] = states
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.alternations = checkpoint["alternations"]
+        self._random_states = checkpoint["random_states"]
+
+    def on_train_start(self) -> None:
+        states, self._random_states = self._random_states, None
+        if states is None:
+            return
+        torch.set_rng_state(states["global"])
+        if "cuda" in states and self.device.type == "cuda":
+            torch.cuda.set_rng_state(states["cuda"], self.device)
+        if "latent" in states:
+            self.sample_latent(0)
+            assert self._random is not None
+            self._random.set_state(states["latent"])

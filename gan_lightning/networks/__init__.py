@@ -1,0 +1,1 @@
+"""The two players, one family a file."""

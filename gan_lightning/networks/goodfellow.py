@@ -1,0 +1,95 @@
+"""The MNIST networks of Goodfellow et al. 2014, as the code published with the paper builds them."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.networks import players
+from gan_lightning.networks.maxout import Maxout
+
+
+def _uniform_weights(network: nn.Module, scale: float) -> None:
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.uniform_(layer.weight, -scale, scale)
+            nn.init.zeros_(layer.bias)
+
+
+class Generator(players.Generator):
+    """z uniform, two ReLU layers, sigmoid pixels; weights uniform in ±`weight_scale`, biases 0.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        latent_dim: the number of latent variables.
+        hidden_dim: width of both hidden layers.
+        weight_scale: bound of the uniform initial weights.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        latent_dim: int = 100,
+        hidden_dim: int = 1200,
+        weight_scale: float = 0.05,
+    ) -> None:
+        super().__init__(latent_dim, latent_distribution="uniform")
+        self.image_shape = tuple(image_shape)
+        self.hidden = nn.Sequential(
+            nn.Linear(latent_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, hidden_dim), nn.ReLU()
+        )
+        self.output = nn.Linear(hidden_dim, math.prod(image_shape))
+        _uniform_weights(self, weight_scale)
+
+    @torch.no_grad()
+    def set_output_marginals(self, mean_image: Tensor) -> None:
+        """Set the output bias to the logit of each pixel's mean over the data, `mean_image` (C, H, W) in [0, 1].
+
+        Pixels that never (always) light up would have an infinite logit; they are held at 1e-7 from 0 (from 1).
+        """
+        self.output.bias.copy_(torch.logit(mean_image.flatten().double(), eps=1e-7))
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Latents (B, latent_dim) to images (B, C, H, W) in [-1, 1]."""
+        # The paper's pixels are sigmoid(a) in [0, 1]; in [-1, 1] that is 2 sigmoid(a) - 1 = tanh(a / 2).
+        return torch.tanh(self.output(self.hidden(latent)) / 2).unflatten(1, self.image_shape)
+
+
+class Discriminator(players.Discriminator):
+    """Two Maxout layers under dropout; weights uniform in ±`weight_scale`, biases 0.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        maxout_dim: width of both Maxout layers.
+        maxout_pieces: how many affine maps each Maxout unit takes the maximum of.
+        input_dropout: the share of pixels dropped.
+        hidden_dropout: the share of units dropped after each Maxout layer.
+        weight_scale: bound of the uniform initial weights.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        maxout_dim: int = 240,
+        maxout_pieces: int = 5,
+        input_dropout: float = 0.2,
+        hidden_dropout: float = 0.5,
+        weight_scale: float = 0.005,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            nn.Dropout(input_dropout),
+            Maxout(math.prod(image_shape), maxout_dim, maxout_pieces),
+            nn.Dropout(hidden_dropout),
+            Maxout(maxout_dim, maxout_dim, maxout_pieces),
+            nn.Dropout(hidden_dropout),
+            nn.Linear(maxout_dim, 1),
+        )
+        _uniform_weights(self, weight_scale)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [-1, 1] to logits (B,)."""
+        # The paper's pixels lie in [0, 1], which matters here: dropout sets them to 0, and 0 is black.
+        return self.layers((images + 1) / 2).squeeze(1)

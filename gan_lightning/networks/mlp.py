@@ -1,0 +1,78 @@
+"""The baseline: a fully connected generator and a Maxout discriminator, after Goodfellow et al. 2014."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from gan_lightning.networks import players
+from gan_lightning.networks.maxout import Maxout
+
+
+class Generator(players.Generator):
+    """Linear layers with LeakyReLU between them and Tanh at the end.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        latent_dim: the number of latent variables.
+        hidden_dims: width of each hidden layer, from the latents to the image.
+        negative_slope: of the LeakyReLU.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        latent_dim: int = 100,
+        hidden_dims: Sequence[int] = (512, 1024),
+        negative_slope: float = 0.2,
+    ) -> None:
+        super().__init__(latent_dim)
+        layers: list[nn.Module] = []
+        for wide_in, wide_out in pairwise([latent_dim, *hidden_dims]):
+            layers += [nn.Linear(wide_in, wide_out), nn.LeakyReLU(negative_slope)]
+        last = [latent_dim, *hidden_dims][-1]
+        self.layers = nn.Sequential(
+            *layers, nn.Linear(last, math.prod(image_shape)), nn.Tanh(), nn.Unflatten(1, tuple(image_shape))
+        )
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Latents (B, latent_dim) to images (B, C, H, W) in [-1, 1]."""
+        return self.layers(latent)
+
+
+class Discriminator(players.Discriminator):
+    """Linear, LeakyReLU, Dropout, Maxout, Dropout, Linear.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        hidden_dim: width of the first hidden layer.
+        maxout_dim: width of the Maxout layer.
+        maxout_pieces: how many affine maps each Maxout unit takes the maximum of.
+        dropout: the share of units dropped after each hidden layer.
+        negative_slope: of the LeakyReLU.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        hidden_dim: int = 512,
+        maxout_dim: int = 256,
+        maxout_pieces: int = 2,
+        dropout: float = 0.3,
+        negative_slope: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(math.prod(image_shape), hidden_dim),
+            nn.LeakyReLU(negative_slope),
+            nn.Dropout(dropout),
+            Maxout(hidden_dim, maxout_dim, maxout_pieces),
+            nn.Dropout(dropout),
+            nn.Linear(maxout_dim, 1),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [-1, 1] to logits (B,)."""
+        return self.layers(images).squeeze(1)

@@ -1,0 +1,52 @@
+"""Which loss each player minimises, and when it switches."""
+
+from torch import Tensor
+
+from gan_lightning.losses import discriminator_cross_entropy, generator_minimax, generator_non_saturating
+
+
+class Objective:
+    """What the two players minimise; the discriminator's cross-entropy unless a subclass says otherwise."""
+
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """The discriminator's loss, a scalar, of its logits (B,) on real and on generated images."""
+        return discriminator_cross_entropy(real_logits, fake_logits)
+
+    def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:
+        """The generator's loss, a scalar, of the logits (B,) on generated images, in `epoch`, counted from 0."""
+        raise NotImplementedError
+
+
+class Minimax(Objective):
+    """G minimises log(1 - D(G(z))): the two-player zero-sum game of Goodfellow et al. 2014, equation 1."""
+
+    def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:
+        return generator_minimax(fake_logits)
+
+
+class NonSaturating(Objective):
+    """G minimises -log D(G(z)): Goodfellow et al. 2014, end of section 3."""
+
+    def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:
+        return generator_non_saturating(fake_logits)
+
+
+class Switch(Objective):
+    """Non-saturating for the first `switch_epoch` epochs, minimax from then on.
+
+    Args:
+        switch_epoch: how many epochs G minimises -log D(G(z)) before it turns to log(1 - D(G(z))); 0 for minimax
+            from the start, None for never.
+
+    Raises:
+        ValueError: if `switch_epoch` is neither None nor a whole number of at least 0.
+    """
+
+    def __init__(self, switch_epoch: int | None = 5) -> None:
+        if switch_epoch is not None and (not isinstance(switch_epoch, int) or switch_epoch < 0):
+            raise ValueError(f"switch_epoch must be null or a whole number of at least 0, not {switch_epoch!r}")
+        self.switch_epoch = switch_epoch
+
+    def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:
+        switched = self.switch_epoch is not None and epoch >= self.switch_epoch
+        return generator_minimax(fake_logits) if switched else generator_non_saturating(fake_logits)

@@ -1,0 +1,134 @@
+"""Small data sets in the real file formats, and the doors run in this process."""
+
+import hashlib
+import pickle
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from torchvision import datasets
+
+from gan_lightning import sample, train
+
+NUM_TRAIN, NUM_TEST = 40, 10
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """An idx file of bytes, as at http://yann.lecun.com/exdb/mnist."""
+    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+def write_idx_set(folder: Path, seed: int = 0) -> dict[str, np.ndarray]:
+    """The four files of MNIST or FashionMNIST with a few random images; returns what they hold."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    arrays = {}
+    for split, number in (("train", NUM_TRAIN), ("t10k", NUM_TEST)):
+        arrays[f"{split}-images-idx3-ubyte"] = random.integers(0, 256, (number, 28, 28))
+        arrays[f"{split}-labels-idx1-ubyte"] = random.integers(0, 10, number)
+    for name, array in arrays.items():
+        (folder / name).write_bytes(idx_bytes(array))
+    return arrays
+
+
+def write_cifar10(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict]:
+    """CIFAR-10's seven files with a few random images, and their checksums told to torchvision."""
+    random = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    batches = {
+        name: {
+            "batch_label": name,
+            "labels": random.integers(0, 10, number).tolist(),
+            "data": random.integers(0, 256, (number, 3072)).astype(np.uint8),
+            "filenames": [f"{i}.png" for i in range(number)],
+        }
+        for name, number in (*((f"data_batch_{i}", NUM_TRAIN // 5) for i in range(1, 6)), ("test_batch", NUM_TEST))
+    }
+    meta = {"label_names": datasets.MNIST.classes, "num_cases_per_batch": 8, "num_vis": 3072}
+    for name, content in (*batches.items(), ("batches.meta", meta)):
+        (folder / name).write_bytes(pickle.dumps(content, protocol=2))
+
+    def md5(name: str) -> str:
+        return hashlib.md5((folder / name).read_bytes()).hexdigest()
+
+    monkeypatch.setattr(
+        datasets.CIFAR10, "train_list", [[f"data_batch_{i}", md5(f"data_batch_{i}")] for i in range(1, 6)]
+    )
+    monkeypatch.setattr(datasets.CIFAR10, "test_list", [["test_batch", md5("test_batch")]])
+    monkeypatch.setattr(datasets.CIFAR10, "meta", {**datasets.CIFAR10.meta, "md5": md5("batches.meta")})
+    return batches
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with all the data sets that are downloaded otherwise, tiny."""
+    folder = tmp_path / "data"
+    write_idx_set(folder / "MNIST" / "raw")
+    write_idx_set(folder / "FashionMNIST" / "raw", seed=1)
+    write_cifar10(folder / "cifar-10-batches-py", monkeypatch)
+    return folder
+
+
+class Outcome(NamedTuple):
+    """How a door's run ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a door in an empty folder, with the arguments that a person would type."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str, door: ModuleType = train) -> Outcome:
+        capfd.readouterr()
+        exit_code = 0
+        try:
+            door.main(list(args))
+        except SystemExit as ending:
+            exit_code = ending.code if isinstance(ending.code, int) else 1
+        return Outcome(exit_code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def run_sample(run: Run) -> Run:
+    """Runs the door that draws samples."""
+    return lambda *args: run(*args, door=sample)
+
+
+SHORT = (
+    "dataset=mnist5k",
+    "dataset.num_train_images=40",
+    "dataset.batch_size=8",
+    "model.generator.hidden_dims=[16]",
+    "model.discriminator.hidden_dim=16",
+    "model.discriminator.maxout_dim=8",
+    "callbacks.samples.num_samples=4",
+    "trainer.log_every_n_steps=2",
+    "trainer.accelerator=cpu",
+    "output_dir=run",
+)
+"""Overrides for a run of five alternations an epoch that takes a moment."""
+
+
+def weights(checkpoint: str | Path) -> dict[str, torch.Tensor]:
+    """All weights in a checkpoint."""
+    return torch.load(checkpoint, weights_only=True)["state_dict"]
+
+
+def assert_same_weights(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    """Bit for bit."""
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)

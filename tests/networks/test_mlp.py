@@ -1,0 +1,65 @@
+import pytest
+import torch
+from torch import nn
+
+from gan_lightning.networks.maxout import Maxout
+from gan_lightning.networks.mlp import Discriminator, Generator
+
+SHAPES = [(1, 28, 28), (3, 32, 32), (2, 5, 7)]
+
+
+def described(network: nn.Module) -> list[str]:
+    """One word a layer, with its sizes."""
+    names = []
+    for layer in network.layers:
+        match layer:
+            case nn.Linear():
+                names.append(f"Linear({layer.in_features}, {layer.out_features})")
+            case nn.LeakyReLU():
+                names.append(f"LeakyReLU({layer.negative_slope})")
+            case nn.Dropout():
+                names.append(f"Dropout({layer.p})")
+            case Maxout():
+                names.append(f"Maxout({layer.linear.in_features}, {layer.linear.out_features}/{layer.pieces})")
+            case nn.Flatten() | nn.Unflatten():
+                pass
+            case _:
+                names.append(type(layer).__name__)
+    return names
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_layers_of_the_baseline(shape: tuple[int, int, int]) -> None:
+    size = shape[0] * shape[1] * shape[2]
+    assert described(Generator(shape)) == [
+        "Linear(100, 512)", "LeakyReLU(0.2)", "Linear(512, 1024)", "LeakyReLU(0.2)", f"Linear(1024, {size})", "Tanh",
+    ]  # fmt: skip
+    assert described(Discriminator(shape)) == [
+        f"Linear({size}, 512)", "LeakyReLU(0.2)", "Dropout(0.3)", "Maxout(512, 512/2)", "Dropout(0.3)",
+        "Linear(256, 1)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes_and_ranges(shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    generator, discriminator = Generator(shape, latent_dim=9), Discriminator(shape)
+    images = generator(100 * generator.sample_latent(6))
+    assert images.shape == (6, *shape)
+    assert images.abs().max() <= 1
+    logits = discriminator.eval()(images)
+    assert logits.shape == (6,)
+    torch.testing.assert_close(discriminator.probability(images), 1 / (1 + torch.exp(-logits)))
+
+
+def test_any_number_of_hidden_layers() -> None:
+    assert described(Generator((1, 4, 4), hidden_dims=[])) == ["Linear(100, 16)", "Tanh"]
+    assert len(described(Generator((1, 4, 4), hidden_dims=[8, 9, 10]))) == 8
+
+
+def test_dropout_acts_in_training_alone() -> None:
+    torch.manual_seed(0)
+    discriminator, images = Discriminator((1, 8, 8)), torch.randn(3, 1, 8, 8)
+    assert not torch.equal(discriminator(images), discriminator(images))
+    discriminator.eval()
+    assert torch.equal(discriminator(images), discriminator(images))

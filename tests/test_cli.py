@@ -1,0 +1,161 @@
+"""Bad input: one clear line, an exit code other than 0, and nothing left behind that looks finished."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SHORT, Run, assert_same_weights, weights
+
+from gan_lightning.cli import user_mistakes
+from gan_lightning.errors import UserError
+
+
+def the_one_line(outcome: object) -> str:
+    assert outcome.exit_code == 1
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+    lines = outcome.stderr.strip().splitlines()
+    assert len(lines) == 1, outcome.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+MISTAKES = {
+    "unknown data set": (
+        ["dataset=mnits"],
+        "no dataset called 'mnits'; there is cifar10, fashion_mnist, mnist, mnist5k",
+    ),
+    "unknown option": (["objective=wgan"], "no objective called 'wgan'; there is minimax, non_saturating, switch"),
+    "unknown experiment": (["experiment=nope"], "no experiment called 'nope'; there is first_run"),
+    "unknown group": (["datasett=mnist"], "no setting 'datasett'; did you mean dataset"),
+    "unknown key": (["optimizer.lrr=1"], "no setting 'optimizer.lrr'; did you mean optimizer.lr"),
+    "far from any key": (["zzzzzz=1"], "no setting 'zzzzzz'; --help lists"),
+    "new key in an object": (["+gan.foo=1"], "foo"),
+    "not an override": (["dataset"], "dataset"),
+    "k of 0": (["gan.discriminator_steps=0"], "discriminator_steps must be a whole number of at least 1, not 0"),
+    "k of -1": (["gan.discriminator_steps=-1"], "discriminator_steps must be a whole number of at least 1, not -1"),
+    "batches": (["gan.discriminator_batches=old"], "discriminator_batches must be reuse or fresh, not 'old'"),
+    "batch of 0": (["dataset.batch_size=0"], "batch_size must be a whole number of at least 1, not 0"),
+    "batch too large": (["dataset.batch_size=5000"], r"batch_size is 5000, but MNIST (5,000 images) has only 4000"),
+    "learning rate": (["optimizer.lr=-1e-4"], "optimizer.generator.lr must be a number of at least 0, not -0.0001"),
+    "one learning rate": (
+        ["optimizer.discriminator.lr=-1"],
+        "optimizer.discriminator.lr must be a number of at least 0, not -1",
+    ),
+    "learning rate in words": (
+        ["optimizer.lr=fast"],
+        "optimizer.generator.lr must be a number of at least 0, not 'fast'",
+    ),
+    "dropout": (
+        ["model.discriminator.dropout=1.5"],
+        "model.discriminator: dropout probability has to be between 0 and 1",
+    ),
+    "latent_dim": (["model.latent_dim=0"], "latent_dim must be a whole number of at least 1, not 0"),
+    "pieces": (["model.discriminator.maxout_pieces=0"], "pieces of a Maxout layer must be at least 1, not 0"),
+    "switch": (["objective.switch_epoch=-1"], "objective: switch_epoch must be null or a whole number"),
+    "epochs": (["trainer.max_epochs=-7"], "max_epochs"),
+    "seed": (["seed=-1"], "-1 is not in bounds"),
+    "no such checkpoint": (["ckpt_path=nowhere.ckpt"], "there is no checkpoint at nowhere.ckpt"),
+    "a folder": (["ckpt_path=."], "there is no checkpoint at ."),
+    "no GPU": (["trainer=gpu"], "no GPU"),
+    "no GPUs": (["trainer=ddp"], "no GPU"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_one_line(mistake: str, run: Run) -> None:
+    if "GPU" in mistake and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    overrides, expected = MISTAKES[mistake]
+    assert expected in the_one_line(run("output_dir=outputs/run", *overrides))
+    assert not Path("outputs").exists()
+
+
+def test_files_that_are_no_checkpoints(run: Run) -> None:
+    Path("text.ckpt").write_text("not a checkpoint")
+    torch.save({"state_dict": {}, "hyper_parameters": {"lr": 1}}, "foreign.ckpt")
+    torch.save([1, 2], "list.ckpt")
+    assert "text.ckpt is not a checkpoint, or it is damaged" in the_one_line(run("ckpt_path=text.ckpt"))
+    for path in ("foreign.ckpt", "list.ckpt"):
+        assert f"{path} is not a checkpoint of this project" in the_one_line(run(f"ckpt_path={path}"))
+
+
+def test_a_truncated_checkpoint(run: Run) -> None:
+    assert run(*SHORT, "trainer.max_epochs=1").exit_code == 0
+    whole = Path("run/checkpoints/last.ckpt").read_bytes()
+    Path("half.ckpt").write_bytes(whole[: len(whole) // 2])
+    assert "half.ckpt is not a checkpoint, or it is damaged" in the_one_line(run(*SHORT, "ckpt_path=half.ckpt"))
+
+
+def test_resuming_with_other_settings_or_without_epochs_to_go(run: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    before = weights("run/checkpoints/last.ckpt")
+    resume = (*SHORT, "ckpt_path=run/checkpoints/last.ckpt")
+    line = the_one_line(run(*resume, "optimizer.lr=1e-3", "model.latent_dim=7"))
+    assert "optimizer.lr (0.0001, now 0.001)" in line
+    assert "model.generator.latent_dim (100, now 7)" in line
+    line = the_one_line(run(*resume, "trainer.max_epochs=1"))
+    assert "already has 1 epochs" in line
+    assert "trainer.max_epochs=2" in line
+    assert_same_weights(before, weights("run/checkpoints/last.ckpt"))
+
+
+def test_a_finished_run_is_not_overwritten(run: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    results = Path("run/metrics.json").read_text()
+    assert "run already holds a run" in the_one_line(run(*SHORT, "trainer.max_epochs=1", "seed=5"))
+    assert Path("run/metrics.json").read_text() == results
+
+
+def test_an_output_folder_that_cannot_be_written(run: Run) -> None:
+    Path("file").write_text("")
+    assert "cannot use" in the_one_line(run("output_dir=file/run"))
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
+def test_a_data_folder_that_cannot_be_written(dataset: str, run: Run) -> None:
+    Path("file").write_text("")
+    line = the_one_line(run(f"dataset={dataset}", "data_dir=file/data", "output_dir=outputs/run"))
+    assert "cannot write to the data folder file/data" in line
+    assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "file"),
+    [("mnist", "MNIST/raw/train-images-idx3-ubyte"), ("cifar10", "cifar-10-batches-py/data_batch_2")],
+)
+def test_a_truncated_data_file(dataset: str, file: str, run: Run, data_dir: Path) -> None:
+    (data_dir / file).write_bytes((data_dir / file).read_bytes()[:100])
+    line = the_one_line(run(f"dataset={dataset}", f"data_dir={data_dir}", "output_dir=outputs/run"))
+    assert f"{data_dir / file} is damaged" in line
+    assert not Path("outputs").exists()
+
+
+def test_the_traceback_on_request(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    with pytest.raises(UserError):
+        run("gan.discriminator_steps=0")
+
+
+def test_an_error_of_ours_is_not_taken_for_the_users() -> None:
+    with pytest.raises(UserError), user_mistakes():
+        raise ValueError("settings that an object refuses")
+    with pytest.raises(KeyboardInterrupt), user_mistakes():
+        raise KeyboardInterrupt
+
+
+def test_help_names_groups_and_keys(run: Run) -> None:
+    outcome = run("--help")
+    assert outcome.exit_code == 0
+    for group in ("dataset", "model", "objective", "optimizer", "trainer", "callbacks", "logger", "experiment"):
+        assert f"\n{group}: " in outcome.stdout
+    for key in (
+        "dataset.batch_size=", "trainer.max_epochs=", "optimizer.lr=", "optimizer.generator.lr=", "model.latent_dim=",
+        "gan.discriminator_steps=", "gan.discriminator_batches=", "objective.switch_epoch=", "seed=", "data_dir=",
+        "output_dir=", "ckpt_path=",
+    ):  # fmt: skip
+        assert f"  {key}" in outcome.stdout
+
+
+def test_the_multirun_flag_may_stand_anywhere(run: Run) -> None:
+    assert run("trainer=cpu", "-m", *SHORT, "trainer.max_epochs=1", "seed=1,2").exit_code == 0
+    assert Path("run/1/metrics.json").exists()

@@ -1,0 +1,135 @@
+"""Every shipped option composes, and every object that it names accepts it."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+from conftest import Run
+from hydra.utils import get_class, instantiate
+from omegaconf import OmegaConf
+
+from gan_lightning.config import CONF, differences
+
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+FREE = {"image_shape", "params", "self", "optimizer"}  # what the training door adds
+JOINED = {"generator", "discriminator", "objective", "generator_optimizer", "discriminator_optimizer", "scheduler"}
+
+
+def compose(*overrides: str) -> Any:
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = hydra.compose("config", [*overrides, "output_dir=outputs/x"], return_hydra_config=True)
+        OmegaConf.set_struct(settings, False)
+        del settings["hydra"]
+        return OmegaConf.to_container(settings, resolve=True)
+
+
+def targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node
+        for key, child in node.items():
+            yield from targets(child, f"{path}.{key}" if path else key)
+
+
+def test_the_groups_are_those_of_the_readme() -> None:
+    assert (
+        sorted(
+            [
+                "dataset",
+                "model",
+                "objective",
+                "optimizer",
+                "trainer",
+                "callbacks",
+                "logger",
+                "experiment",
+                "hparams_search",
+            ]
+        )
+        == GROUPS
+    )
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_an_options_keys_are_its_constructors_arguments(group: str, option: str) -> None:
+    found = dict(targets(compose(f"{group}={option}")))
+    assert found.keys() >= {"gan", "dataset", "model.generator", "model.discriminator", "objective", "trainer"}
+    for path, node in found.items():
+        signature = inspect.signature(get_class(node["_target_"])).parameters
+        keys = {key for key in node if not key.startswith("_")}
+        assert keys <= signature.keys(), path
+        if node["_target_"].startswith("gan_lightning."):
+            # Nothing that can be varied is missing from the configuration.
+            assert signature.keys() - keys <= FREE | (JOINED if path == "gan" else set()), path
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [f"{group}={option}"]
+        for group, option in OPTIONS
+        if (group, option) not in {("trainer", "gpu"), ("trainer", "ddp")}
+    ],
+    ids="/".join,
+)
+def test_an_option_instantiates_and_trains(overrides: list[str], run: Run, data_dir: Path) -> None:
+    if overrides[0].startswith("hparams_search"):
+        pytest.skip("tests/test_train.py runs it: it is a sweep")
+    limits = [] if overrides == ["trainer=smoke"] else ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]
+    if "goodfellow" in overrides[0] and "callbacks" in overrides[0]:
+        overrides = [*overrides, "model=goodfellow", "optimizer=goodfellow_sgd"]
+    outcome = run(
+        *overrides, *limits, f"data_dir={data_dir}", "dataset.num_train_images=40", "dataset.batch_size=8",
+        "output_dir=run",
+    )  # fmt: skip
+    assert outcome.exit_code == 0, outcome.stderr
+    assert Path("run/metrics.json").exists()
+
+
+@pytest.mark.parametrize("option", ["gpu", "ddp"])
+def test_the_gpu_options_are_those_of_lightnings_trainer(option: str) -> None:
+    trainer = compose(f"trainer={option}")["trainer"]
+    assert trainer["accelerator"] == "gpu"
+    trainer |= {"accelerator": "cpu", "devices": 1, "logger": False, "enable_checkpointing": False}
+    instantiate(trainer)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
+def test_the_reports_settings(name: str) -> None:
+    settings = compose(f"experiment=report_{name}")
+    assert settings["dataset"]["_target_"].startswith(f"gan_lightning.data.{name}.")
+    assert settings["dataset"]["batch_size"] == 32
+    assert settings["trainer"]["max_epochs"] == 100
+    assert settings["model"]["generator"] == {
+        "_target_": "gan_lightning.networks.mlp.Generator",
+        "latent_dim": 100,
+        "hidden_dims": [512, 1024],
+        "negative_slope": 0.2,
+    }
+    for player in ("generator", "discriminator"):
+        assert settings["optimizer"][player]["_target_"] == "torch.optim.Adam"
+        assert settings["optimizer"][player]["lr"] == 1e-4
+        assert settings["optimizer"][player]["betas"] == [0.9, 0.999]
+    assert settings["gan"]["discriminator_steps"] == 5
+    assert settings["gan"]["discriminator_batches"] == "reuse"
+    assert settings["objective"] == {"_target_": "gan_lightning.objectives.Switch", "switch_epoch": 5}
+
+
+def test_a_learning_rate_for_both_and_for_one() -> None:
+    optimizer = compose("optimizer.lr=3e-4", "optimizer.generator.lr=1e-5")["optimizer"]
+    assert (optimizer["generator"]["lr"], optimizer["discriminator"]["lr"]) == (1e-5, 3e-4)
+
+
+def test_differences_are_those_that_change_what_is_computed() -> None:
+    before = {"seed": 0, "trainer": {"max_epochs": 1}, "dataset": {"data_dir": "a", "batch_size": 1}, "model": {"a": 1}}
+    now = {"seed": 0, "trainer": {"max_epochs": 2}, "dataset": {"data_dir": "b", "batch_size": 2}, "model": {"b": 1}}
+    assert differences(before, now) == [
+        "dataset.batch_size (1, now 2)",
+        "model.a (1, now None)",
+        "model.b (None, now 1)",
+    ]
+    assert differences(before, before) == []

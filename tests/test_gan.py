@@ -1,0 +1,329 @@
+"""The alternation, against plain PyTorch, and what each player's step may touch."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, Optimizer
+from torch.optim.lr_scheduler import ExponentialLR
+
+from gan_lightning.data.base import ImageDataModule
+from gan_lightning.gan import GAN
+from gan_lightning.networks import mlp, players
+from gan_lightning.objectives import Minimax, NonSaturating, Objective, Switch
+from gan_lightning.pixels import from_uint8
+
+SHAPE, LATENT_DIM, BATCH_SIZE = (1, 4, 4), 3, 6
+
+
+class RandomImages(ImageDataModule):
+    """Noise to train on: `alternations` alternations an epoch."""
+
+    title, image_shape = "noise", SHAPE
+
+    def __init__(self, batch_size: int = BATCH_SIZE, alternations: int = 1, batches_per_alternation: int = 1) -> None:
+        super().__init__(batch_size)
+        self.batches_per_alternation = batches_per_alternation
+        self.num_images = batch_size * alternations * batches_per_alternation
+
+    def load(self, train: bool) -> tuple[Tensor, Tensor]:
+        random = torch.Generator().manual_seed(0)
+        images = torch.randint(0, 256, (self.num_images, *SHAPE), generator=random, dtype=torch.uint8)
+        return images, torch.zeros(self.num_images, dtype=torch.int64)
+
+
+def plain_networks() -> tuple[nn.Module, nn.Module]:
+    return (
+        mlp.Generator(SHAPE, LATENT_DIM, hidden_dims=[8]),
+        mlp.Discriminator(SHAPE, hidden_dim=8, maxout_dim=4, dropout=0.0),
+    )
+
+
+class NormalisedGenerator(players.Generator):
+    def __init__(self) -> None:
+        super().__init__(LATENT_DIM)
+        self.layers = nn.Sequential(
+            nn.Linear(LATENT_DIM, 16, bias=False), nn.BatchNorm1d(16), nn.Tanh(), nn.Unflatten(1, SHAPE)
+        )
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.layers(latent)
+
+
+class NormalisedDiscriminator(players.Discriminator):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(16, 8, bias=False), nn.BatchNorm1d(8), nn.LeakyReLU(), nn.Linear(8, 1)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images).squeeze(1)
+
+
+def normalised_networks() -> tuple[nn.Module, nn.Module]:
+    return NormalisedGenerator(), NormalisedDiscriminator()
+
+
+Networks = Callable[[], tuple[nn.Module, nn.Module]]
+
+
+def make_gan(networks: Networks = plain_networks, optimizer: Any = None, **settings: Any) -> GAN:
+    torch.manual_seed(0)
+    optimizer = optimizer or partial(SGD, lr=0.5)
+    settings = {
+        "objective": NonSaturating(),
+        "generator_optimizer": optimizer,
+        "discriminator_optimizer": optimizer,
+    } | settings
+    generator, discriminator = networks()
+    return GAN(generator, discriminator, **settings)
+
+
+def fit(gan: GAN, data: RandomImages, epochs: int = 1, callbacks: list[Callback] | None = None) -> None:
+    data.batches_per_alternation = gan.batches_per_alternation
+    Trainer(
+        max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, callbacks=callbacks,
+    ).fit(gan, data)  # fmt: skip
+
+
+class Recorder(Callback):
+    """Keeps the batches as the networks see them, the latents drawn, and the statistics returned."""
+
+    def __init__(self, gan: GAN) -> None:
+        self.batches: list[Tensor] = []
+        self.latents: list[Tensor] = []
+        self.statistics: list[dict[str, Tensor]] = []
+        draw = gan.sample_latent
+
+        def sample_latent(num_samples: int) -> Tensor:
+            self.latents.append(draw(num_samples))
+            return self.latents[-1]
+
+        gan.sample_latent = sample_latent  # type: ignore[method-assign]
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.batches.append(batch[0])
+        self.statistics.append(outputs)
+
+
+def reference(
+    networks: Networks, optimizer: Any, batches: list[Tensor], latent: Tensor, k: int, fresh: bool, switch_epoch: int
+) -> tuple[nn.Module, nn.Module, list[dict[str, float]]]:
+    """Goodfellow et al. 2014, algorithm 1, in plain PyTorch, as a course would write it: one epoch a batch."""
+    torch.manual_seed(0)
+    generator, discriminator = networks()
+    discriminator_optimizer, generator_optimizer = (
+        optimizer(discriminator.parameters()),
+        optimizer(generator.parameters()),
+    )
+    bce = nn.BCELoss()
+    statistics = []
+    for epoch, images in enumerate(batches):
+        losses, on_real, on_fake = [], [], []
+        for step in range(k):
+            real = images[step * BATCH_SIZE : (step + 1) * BATCH_SIZE] if fresh else images
+            noise, latent = latent[: len(real)], latent[len(real) :]
+            fake = generator(noise).detach()
+            real_probability, fake_probability = discriminator.probability(real), discriminator.probability(fake)
+            loss = bce(real_probability, torch.ones_like(real_probability))
+            loss = loss + bce(fake_probability, torch.zeros_like(fake_probability))
+            discriminator_optimizer.zero_grad()
+            loss.backward()
+            discriminator_optimizer.step()
+            losses.append(loss.item())
+            on_real += real_probability.tolist()
+            on_fake += fake_probability.tolist()
+        noise, latent = latent[:BATCH_SIZE], latent[BATCH_SIZE:]
+        probability = discriminator.probability(generator(noise))
+        loss = -torch.log(probability).mean() if epoch < switch_epoch else torch.log(1 - probability).mean()
+        generator_optimizer.zero_grad()
+        loss.backward()
+        generator_optimizer.step()
+        hits = [p > 0.5 for p in on_real] + [p < 0.5 for p in on_fake]
+        statistics.append(
+            {
+                "generator_loss": loss.item(),
+                "discriminator_loss": sum(losses) / k,
+                "real_probability": sum(on_real) / len(on_real),
+                "fake_probability": sum(on_fake) / len(on_fake),
+                "discriminator_accuracy": sum(hits) / len(hits),
+            }
+        )
+    assert len(latent) == 0  # no more latents were drawn than this needs
+    return generator, discriminator, statistics
+
+
+@pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
+@pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.5), partial(Adam, lr=1e-3, fused=True)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_alternations_equal_plain_pytorch_before_and_after_the_switch(
+    k: int, discriminator_batches: str, optimizer: Any, networks: Networks
+) -> None:
+    gan = make_gan(
+        networks, optimizer, objective=Switch(1), discriminator_steps=k, discriminator_batches=discriminator_batches
+    )
+    fresh = discriminator_batches == "fresh"
+    recorder = Recorder(gan)
+    fit(gan, RandomImages(batches_per_alternation=k if fresh else 1), epochs=2, callbacks=[recorder])
+    generator, discriminator, statistics = reference(
+        networks, optimizer, recorder.batches, torch.cat(recorder.latents), k, fresh, switch_epoch=1
+    )
+    assert len(statistics) == gan.alternations == 2
+    for ours, theirs in ((gan.generator, generator), (gan.discriminator, discriminator)):
+        start = networks()[0 if ours is gan.generator else 1].state_dict()
+        for name, weight in theirs.state_dict().items():
+            torch.testing.assert_close(ours.state_dict()[name], weight, rtol=1e-4, atol=2e-6)
+            assert weight.shape == start[name].shape
+    for ours, theirs in zip(recorder.statistics, statistics, strict=True):
+        assert {name: value.item() for name, value in ours.items()} == pytest.approx(theirs, abs=1e-5)
+
+
+class Steps(Callback):
+    """Records whose optimizer stepped, and which players' weights had changed since the step before."""
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+        self.changed: list[set[str]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        self.before = self._weights(pl_module)
+        for player, optimizer in zip("GD", trainer.optimizers, strict=True):
+            optimizer.register_step_post_hook(partial(self._after, player, pl_module))
+
+    def _after(self, player: str, gan: GAN, *_: object) -> None:
+        now = self._weights(gan)
+        self.order.append(player)
+        self.changed.append({name[0].upper() for name in now if not torch.equal(now[name], self.before[name])})
+        self.before = now
+
+    @staticmethod
+    def _weights(gan: GAN) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in gan.named_parameters()}
+
+
+@pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
+@pytest.mark.parametrize("objective", [NonSaturating(), Minimax(), Switch(1)])
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_each_step_changes_its_own_player_alone(k: int, objective: Objective, networks: Networks) -> None:
+    gan, steps = make_gan(networks, objective=objective, discriminator_steps=k), Steps()
+    fit(gan, RandomImages(alternations=2), epochs=2, callbacks=[steps])
+    assert "".join(steps.order) == (k * "D" + "G") * 4
+    assert steps.changed == [{player} for player in steps.order]
+    assert all(weight.requires_grad for weight in gan.parameters())
+
+
+def test_the_generator_step_computes_no_gradients_of_the_discriminator() -> None:
+    gan = make_gan(discriminator_steps=1)
+    after_discriminator_step: list[Tensor] = []
+
+    class Watch(Steps):
+        def _after(self, player: str, gan: GAN, *_: object) -> None:
+            gradients = torch.cat([weight.grad.flatten() for weight in gan.discriminator.parameters()])
+            after_discriminator_step.append(gradients.clone())
+
+    fit(gan, RandomImages(), callbacks=[Watch()])
+    assert torch.equal(*after_discriminator_step)
+
+
+def test_fakes_come_from_one_pass_and_logits_from_one_pass_where_no_batch_statistics_forbid_it() -> None:
+    calls = []
+
+    def networks(make: Networks) -> tuple[nn.Module, nn.Module]:
+        generator, discriminator = make()
+        generator.register_forward_pre_hook(lambda _, args: calls.append(("G", len(args[0]), torch.is_grad_enabled())))
+        discriminator.register_forward_pre_hook(
+            lambda _, args: calls.append(("D", len(args[0]), args[0].requires_grad))
+        )
+        return generator, discriminator
+
+    b = BATCH_SIZE
+    fit(make_gan(lambda: networks(plain_networks), discriminator_steps=2), RandomImages())
+    assert calls == [("G", 2 * b, False), ("D", 2 * b, False), ("D", 2 * b, False), ("G", b, True), ("D", b, True)]
+    calls.clear()
+    fit(make_gan(lambda: networks(normalised_networks), discriminator_steps=2), RandomImages())
+    assert calls == [("G", b, False), ("G", b, False), *4 * [("D", b, False)], ("G", b, True), ("D", b, True)]
+
+
+def test_fresh_batches_show_the_discriminator_every_image_once_an_epoch() -> None:
+    seen = []
+
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator, discriminator = plain_networks()
+        discriminator.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+        return generator, discriminator
+
+    data = RandomImages(alternations=2, batches_per_alternation=3)
+    fit(make_gan(networks, discriminator_steps=3, discriminator_batches="fresh"), data)
+    real = torch.cat([images[:BATCH_SIZE] for images in seen if len(images) == 2 * BATCH_SIZE])
+    expected = from_uint8(data.load(train=True)[0])
+    assert sorted(real.flatten(1).tolist()) == sorted(expected.flatten(1).tolist())
+
+
+def test_a_schedule_steps_after_each_update_of_its_player() -> None:
+    gan = make_gan(scheduler=partial(ExponentialLR, gamma=0.5), discriminator_steps=3)
+    rates: dict[str, list[float]] = {"G": [], "D": []}
+
+    class Rates(Steps):
+        def _after(self, player: str, gan: GAN, optimizer: Optimizer, *_: object) -> None:
+            rates[player].append(optimizer.param_groups[0]["lr"])
+
+    fit(gan, RandomImages(alternations=2), callbacks=[Rates()])
+    assert rates["G"] == [0.5, 0.25]
+    assert rates["D"] == [0.5 / 2**step for step in range(6)]
+
+
+def test_latents_repeat_with_the_seed_and_do_not_follow_the_global_generator() -> None:
+    draws = []
+    for seed, noise in ((0, 0), (0, 1), (1, 0)):
+        gan = make_gan(seed=seed)
+        torch.manual_seed(noise)
+        draws.append(gan.sample_latent(4))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+    torch.manual_seed(0)
+    assert not torch.equal(draws[0], torch.randn(4, LATENT_DIM))  # not the numbers the weights were drawn from
+
+
+def test_momentum_of_training_does_not_depend_on_dropout_being_there() -> None:
+    """Latents and dropout have a generator each: with dropout, the same latents are drawn."""
+
+    def with_dropout() -> tuple[nn.Module, nn.Module]:
+        generator, discriminator = plain_networks()
+        discriminator.layers[3].p = discriminator.layers[5].p = 0.5
+        return generator, discriminator
+
+    drawn = []
+    for networks in (plain_networks, with_dropout):
+        gan = make_gan(networks)
+        recorder = Recorder(gan)
+        fit(gan, RandomImages(alternations=3), callbacks=[recorder])
+        drawn.append(torch.cat(recorder.latents))
+    assert torch.equal(*drawn)
+
+
+def test_alternations_differ() -> None:
+    gan = make_gan()
+    recorder = Recorder(gan)
+    fit(gan, RandomImages(alternations=3), callbacks=[recorder])
+    assert all(not torch.equal(one, other) for one, other in pairwise(recorder.latents))
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.5, "five"])
+def test_refuses_a_k_that_is_no_number_of_steps(k: Any) -> None:
+    with pytest.raises(ValueError, match="discriminator_steps must be a whole number of at least 1"):
+        make_gan(discriminator_steps=k)
+
+
+def test_refuses_unknown_batches_and_what_an_optimizer_refuses() -> None:
+    with pytest.raises(ValueError, match="reuse or fresh"):
+        make_gan(discriminator_batches="new")
+    with pytest.raises(ValueError, match="Invalid learning rate"):
+        make_gan(optimizer=partial(Adam, lr=-1.0))

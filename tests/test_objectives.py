@@ -1,0 +1,31 @@
+import pytest
+import torch
+
+from gan_lightning.losses import generator_minimax, generator_non_saturating
+from gan_lightning.objectives import Minimax, NonSaturating, Switch
+
+LOGITS = torch.tensor([-2.0, 0.5, 3.0])
+
+
+@pytest.mark.parametrize(("switch_epoch", "last_before"), [(5, 4), (1, 0)])
+def test_switches_after_so_many_epochs(switch_epoch: int, last_before: int) -> None:
+    objective = Switch(switch_epoch)
+    assert objective.generator_loss(LOGITS, last_before) == generator_non_saturating(LOGITS)
+    assert objective.generator_loss(LOGITS, last_before + 1) == generator_minimax(LOGITS)
+
+
+def test_none_never_switches_and_zero_switches_at_once() -> None:
+    assert Switch(None).generator_loss(LOGITS, 10**6) == generator_non_saturating(LOGITS)
+    assert Switch(0).generator_loss(LOGITS, 0) == generator_minimax(LOGITS)
+
+
+@pytest.mark.parametrize("epoch", [0, 100])
+def test_the_others_never_switch(epoch: int) -> None:
+    assert Minimax().generator_loss(LOGITS, epoch) == generator_minimax(LOGITS)
+    assert NonSaturating().generator_loss(LOGITS, epoch) == generator_non_saturating(LOGITS)
+
+
+@pytest.mark.parametrize("switch_epoch", [-1, 2.5, "5"])
+def test_refuses_what_is_not_an_epoch(switch_epoch: object) -> None:
+    with pytest.raises(ValueError, match="switch_epoch must be"):
+        Switch(switch_epoch)  # type: ignore[arg-type]

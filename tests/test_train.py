@@ -1,0 +1,226 @@
+"""The training door: what a run leaves behind, how it ends, and how it goes on."""
+
+import json
+import math
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import SHORT, Run, assert_same_weights, weights
+from omegaconf import OmegaConf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan_lightning.callbacks.statistics import TAGS
+from gan_lightning.train import main
+
+
+def events(folder: str) -> EventAccumulator:
+    return EventAccumulator(folder, size_guidance={"images": 0, "scalars": 0}).Reload()
+
+
+def test_what_a_run_leaves_behind(run: Run) -> None:
+    outcome = run(*SHORT, "trainer.max_epochs=3", "callbacks.checkpoints.every_n_epochs=2")
+    assert outcome.exit_code == 0, outcome.stderr
+    folder = Path("run")
+    assert {path.name for path in folder.iterdir() if not path.name.startswith("events.out.tfevents")} == {
+        "checkpoints", "config.yaml", "hparams.yaml", "loss_curves.png", "metrics.json", "real_and_fake.png",
+        "samples", "train.log", "training.gif",
+    }  # fmt: skip
+    assert {path.name for path in (folder / "samples").iterdir()} == {f"epoch_000{n}.png" for n in (1, 2, 3)}
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"last.ckpt", "epoch_0002.ckpt"}
+    assert OmegaConf.load(folder / "config.yaml").dataset.batch_size == 8
+    for picture in folder.rglob("*.png"):
+        pixels = np.asarray(Image.open(picture).convert("L"))
+        assert pixels.std() > 10, f"{picture} is blank"
+    with Image.open(folder / "training.gif") as film:
+        assert film.n_frames == 3
+
+    results = json.loads((folder / "metrics.json").read_text())
+    assert results["epochs"] == 3
+    assert results["alternations"] == 15
+    assert results.keys() >= TAGS.keys() | {"training_seconds", "images_per_second"}
+    assert all(math.isfinite(value) for value in results.values())
+
+    pictures, board, go_on = outcome.stdout.strip().splitlines()[-3:]
+    assert "run" in pictures
+    assert "tensorboard --logdir" in board
+    assert "ckpt_path=run/checkpoints/last.ckpt" in go_on
+    assert go_on.strip() in (folder / "train.log").read_text()
+    for shown in ("D loss=", "G loss=", "images/s="):
+        assert shown in outcome.stdout
+
+
+def test_tensorboard_tags_and_steps(run: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=3", "gan.discriminator_steps=3")
+    written = events("run")
+    for tag in TAGS.values():
+        # Five alternations an epoch, a point after every two and at the end of the epoch, whatever k is.
+        assert [event.step for event in written.Scalars(tag)] == [2, 4, 5, 7, 9, 10, 12, 14, 15]
+        assert all(math.isfinite(event.value) for event in written.Scalars(tag))
+    assert [event.value for event in written.Scalars("epoch")] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert all(0 < event.value < 1 for event in written.Scalars("probability/fake"))
+    images = written.Images("samples")
+    assert [image.step for image in images] == [5, 10, 15]  # the same x-axis
+    assert images[-1].encoded_image_string[:4] == b"\x89PNG"
+    hparams = written.summary_metadata.keys() & {"_hparams_/experiment", "_hparams_/session_start_info"}
+    assert len(hparams) == 2
+    start = written.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    for shown in (b"optimizer.generator.lr", b"dataset.batch_size", b"gan.discriminator_steps", b"Switch"):
+        assert shown in start
+    results = json.loads(Path("run/metrics.json").read_text())
+    assert written.Scalars("final/generator_loss")[-1].value == pytest.approx(results["generator_loss"])
+
+
+def test_the_fixed_latents_stay_the_same_through_a_run(run: Run) -> None:
+    """With learning rates of 0 nothing moves, so that every epoch shows the same pictures."""
+    run(*SHORT, "trainer.max_epochs=2", "optimizer.lr=0")
+    first, second = (Path(f"run/samples/epoch_000{n}.png").read_bytes() for n in (1, 2))
+    assert first == second
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(run: Run) -> None:
+    for folder, seed in (("one", 1), ("same", 1), ("other", 2)):
+        torch.manual_seed(len(folder))
+        assert run(*SHORT, "trainer.max_epochs=2", f"seed={seed}", f"output_dir={folder}").exit_code == 0
+    one, same, other = (weights(f"{folder}/checkpoints/last.ckpt") for folder in ("one", "same", "other"))
+    assert_same_weights(one, same)
+    assert not any(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_looking_at_a_run_does_not_change_it(run: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=2")
+    unseen = ("~callbacks.samples", "~callbacks.training_gif", "~callbacks.real_and_fake", "~logger.tensorboard")
+    outcome = run(*SHORT, "trainer.max_epochs=2", *unseen, "output_dir=unseen", "trainer.log_every_n_steps=100")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert not Path("unseen/samples").exists()
+    assert_same_weights(weights("run/checkpoints/last.ckpt"), weights("unseen/checkpoints/last.ckpt"))
+
+
+VARIANTS = {
+    "baseline": (),
+    "fresh": ("gan.discriminator_batches=fresh", "gan.discriminator_steps=2"),
+    "schedule": ("experiment=goodfellow_mnist", "dataset=mnist5k", "dataset.batch_size=8", "model=mlp",
+                 "~callbacks.output_marginals"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_resumed_run_equals_an_uninterrupted_one(variant: str, run: Run) -> None:
+    short = (*VARIANTS[variant], *SHORT)
+    assert run(*short, "trainer.max_epochs=3", "output_dir=whole").exit_code == 0
+    run(*short, "trainer.max_epochs=2")
+    outcome = run(*short, "trainer.max_epochs=3", "ckpt_path=run/checkpoints/last.ckpt")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert_same_weights(weights("whole/checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
+    assert Path("whole/samples/epoch_0003.png").read_bytes() == Path("run/samples/epoch_0003.png").read_bytes()
+    whole, resumed = (json.loads(Path(f"{folder}/metrics.json").read_text()) for folder in ("whole", "run"))
+    assert {name: whole[name] for name in (*TAGS, "epochs", "alternations")} == {
+        name: resumed[name] for name in (*TAGS, "epochs", "alternations")
+    }
+    with Image.open("run/training.gif") as film:
+        assert film.n_frames == 3
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run of three epochs."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    main([*SHORT, "trainer.max_epochs=3", f"output_dir={folder}"])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("after", "name"), [(5, "SIGINT"), (7, "SIGINT"), (9, "SIGTERM"), (10, "SIGINT"), (14, "SIGINT")]
+)
+def test_an_interrupted_run_ends_cleanly_and_goes_on_bit_for_bit(after: int, name: str, run: Run, whole: Path) -> None:
+    plug = (f"+callbacks.plug={{_target_: plugs.Signal, after: {after}, name: {name}}}",)
+    outcome = run(*SHORT, "trainer.max_epochs=3", *plug)
+    assert outcome.exit_code == 130
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+    assert f"interrupted in epoch {(after - 1) // 5 + 1}" in outcome.stdout
+    assert "ckpt_path=run/checkpoints/last.ckpt" in outcome.stdout.splitlines()[-1]
+    assert torch.load("run/checkpoints/last.ckpt", weights_only=True)["alternations"] == after
+    assert Path("run/loss_curves.png").exists()
+    assert not Path("run/metrics.json").exists()  # what marks a finished run
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    outcome = run(*SHORT, "trainer.max_epochs=3", "ckpt_path=run/checkpoints/last.ckpt")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert_same_weights(weights(whole / "checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
+    expected, resumed = events(str(whole)), events("run")
+    for tag in TAGS.values():
+        assert [(e.step, e.value) for e in resumed.Scalars(tag)] == [(e.step, e.value) for e in expected.Scalars(tag)]
+
+
+def test_a_crash_is_loud_and_the_epochs_before_it_are_kept(run: Run, whole: Path) -> None:
+    with pytest.raises(RuntimeError, match="the plug was pulled"):
+        run(*SHORT, "trainer.max_epochs=3", "+callbacks.plug={_target_: plugs.Crash, after: 7}")
+    assert not Path("run/metrics.json").exists()
+    assert run(*SHORT, "trainer.max_epochs=3", "ckpt_path=run/checkpoints/last.ckpt").exit_code == 0
+    assert_same_weights(weights(whole / "checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
+
+
+def test_the_generator_switches_after_the_right_epoch_also_after_a_resume(run: Run) -> None:
+    """The non-saturating loss is positive, the minimax loss negative."""
+    short = (*SHORT, "objective.switch_epoch=3")
+    run(*short, "trainer.max_epochs=2")
+    run(*short, "trainer.max_epochs=5", "ckpt_path=run/checkpoints/last.ckpt")
+    written = events("run")
+    epochs = [event.value for event in written.Scalars("epoch")]
+    losses = [event.value for event in written.Scalars("loss/generator")]
+    assert {epoch: {loss > 0 for e, loss in zip(epochs, losses, strict=True) if e == epoch} for epoch in epochs} == {
+        1: {True}, 2: {True}, 3: {True}, 4: {False}, 5: {False},
+    }  # fmt: skip
+
+
+def test_goodfellows_model_begins_at_the_mean_image_and_raises_its_momentum(run: Run) -> None:
+    outcome = run(
+        "experiment=goodfellow_mnist", "dataset=mnist5k", "dataset.num_train_images=200", "trainer.max_epochs=2",
+        "output_dir=run", "trainer.accelerator=cpu",
+    )  # fmt: skip
+    assert outcome.exit_code == 0, outcome.stderr
+    checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
+    generator_group, discriminator_group = (state["param_groups"][0] for state in checkpoint["optimizer_states"])
+    assert generator_group["momentum"] == discriminator_group["momentum"] == pytest.approx(0.5 + 0.2 / 249)
+    assert generator_group["lr"] == pytest.approx(0.1 / 1.000004**4)
+    assert discriminator_group["lr"] == pytest.approx(0.05 / 1.000004**4)
+    shown = np.asarray(Image.open("run/samples/epoch_0001.png").convert("L"), dtype=float)[2:-2, 2:-2]
+    digits = np.asarray(Image.open("run/real_and_fake.png").convert("L"), dtype=float)
+    assert shown.mean() < 128  # dark like the digits; a generator without the marginals begins mid-gray
+    assert digits.std() > 10
+
+
+def test_a_sweep_runs_every_combination(run: Run) -> None:
+    outcome = run(*SHORT, "-m", "optimizer.lr=1e-3,1e-4", "dataset.batch_size=8,20", "trainer.max_epochs=1")
+    assert outcome.exit_code == 0, outcome.stderr
+    found = set()
+    for job in range(4):
+        settings = OmegaConf.load(f"run/{job}/config.yaml")
+        assert settings.output_dir == f"run/{job}"
+        assert Path(f"run/{job}/metrics.json").exists()
+        assert Path(f"run/{job}/samples/epoch_0001.png").exists()
+        found.add((settings.optimizer.lr, settings.dataset.batch_size))
+    assert found == {(1e-3, 8), (1e-3, 20), (1e-4, 8), (1e-4, 20)}
+
+
+def test_a_sweep_goes_on_after_a_job_that_fails(run: Run) -> None:
+    outcome = run(*SHORT, "-m", "gan.discriminator_steps=0,1", "trainer.max_epochs=1")
+    assert outcome.exit_code == 1
+    assert "discriminator_steps must be" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert [path.name for path in Path("run/0").iterdir()] == ["train.log"]
+    assert "discriminator_steps must be" in Path("run/0/train.log").read_text()
+    assert Path("run/1/metrics.json").exists()
+
+
+def test_the_reports_grid_in_one_word(run: Run) -> None:
+    lists = ("dataset.batch_size=16,36", "trainer.max_epochs=1,2", "optimizer.lr=1e-4")
+    outcome = run("hparams_search=report_grid", *SHORT[:2], *SHORT[3:], *lists)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert len(list(Path("run").glob("*/metrics.json"))) == 4
+    settings = OmegaConf.load(Path(__file__).parents[1] / "conf" / "hparams_search" / "report_grid.yaml")
+    values = [str(value).split(",") for value in settings.hydra.sweeper.params.values()]
+    assert math.prod(len(v) for v in values) == 18
