@@ -23,6 +23,9 @@ from gan_lightning.errors import UserError
 
 log = logging.getLogger(__name__)
 
+MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
+"""What ends in one line: settings that do not compose, or that cannot be; a file that cannot be used."""
+
 
 def door(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[..., None]]:
     """Make a command of a function of the composed settings.
@@ -35,27 +38,30 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[
     def decorate(task: Callable[[DictConfig], None]) -> Callable[..., None]:
         def main(args: list[str] | None = None) -> None:
             show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+            # Hydra refuses -m between two overrides.
+            words = sorted(sys.argv[1:] if args is None else args, key=lambda word: word not in ("-m", "--multirun"))
 
             @functools.wraps(task)
             def job(settings: DictConfig) -> None:
                 try:
                     task(settings)
-                except UserError as mistake:
+                except MISTAKES as mistake:
                     if HydraConfig.get().mode == RunMode.MULTIRUN:
-                        log.error("error: %s", mistake)  # in the job's own log; the sweep goes on, and fails at its end
+                        # In the job's own log; the sweep goes on, and fails at its end.
+                        log.error("error: %s", _explain(mistake, config_name, words))
                         raise
                     _remove_empty(Path(HydraConfig.get().runtime.output_dir))
                     if show_traceback:
                         raise
-                    _exit(mistake, config_name)
+                    _exit(_explain(mistake, config_name, words))
 
             try:
-                with _arguments(args), _hydra_raises():
+                with _arguments(words), _hydra_raises():
                     hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
-            except (UserError, HydraException, OmegaConfBaseException, OSError) as mistake:
+            except MISTAKES as mistake:
                 if show_traceback:
                     raise
-                _exit(mistake, config_name)
+                _exit(_explain(mistake, config_name, words))
             except KeyboardInterrupt:
                 sys.exit(130)
 
@@ -88,14 +94,14 @@ def _one_line(mistake: BaseException) -> str:
     return " ".join(str(mistake).split())
 
 
-def _explain(mistake: Exception, config_name: str) -> str:
+def _explain(mistake: Exception, config_name: str, words: list[str]) -> str:
     """What is wrong, where, and what would be right."""
     if isinstance(mistake, MissingConfigException) and mistake.options is not None and mistake.missing_cfg_file:
         group, _, option = str(mistake.missing_cfg_file).rpartition("/")
         return f"there is no {group} called {option!r}; there is {', '.join(sorted(map(str, mistake.options)))}"
-    if unknown := re.match(r"Could not override '(.+)'|.*No match in the defaults list.*'(.+?)'", str(mistake), re.S):
-        key = unknown[1] or unknown[2]
-        if close := difflib.get_close_matches(key, _known_keys(config_name), n=3, cutoff=0.5):
+    if unknown := re.match(r"Could not override '([^'=]+)", str(mistake)):
+        key = unknown[1]
+        if close := difflib.get_close_matches(key, _known_keys(config_name, words), n=3, cutoff=0.5):
             return f"there is no setting {key!r}; did you mean {' or '.join(close)}? (--help lists the usual ones)"
         return f"there is no setting {key!r}; --help lists the usual ones, --cfg job all of them"
     if isinstance(mistake, OSError) and mistake.filename is not None:
@@ -103,10 +109,15 @@ def _explain(mistake: Exception, config_name: str) -> str:
     return _one_line(mistake)
 
 
-def _known_keys(config_name: str) -> list[str]:
+def _known_keys(config_name: str, words: list[str]) -> list[str]:
+    """Groups and keys, given the options that these words choose."""
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        settings: Any = OmegaConf.to_container(hydra.compose(config_name, return_hydra_config=True))
-    groups = settings.pop("hydra")["runtime"]["choices"]
+
+        def compose(*overrides: str) -> Any:
+            return OmegaConf.to_container(hydra.compose(config_name, list(overrides), return_hydra_config=True))
+
+        groups = compose()["hydra"]["runtime"]["choices"]
+        settings = compose(*(word for word in words if word.partition("=")[0] in groups and "," not in word))
 
     def keys(node: dict[str, Any], prefix: str = "") -> Iterator[str]:
         for key, child in node.items():
@@ -114,27 +125,27 @@ def _known_keys(config_name: str) -> list[str]:
             if isinstance(child, dict):
                 yield from keys(child, f"{prefix}{key}.")
 
-    return [*groups, *keys(settings)]
+    return [*groups, *(key for key in keys(settings) if not key.startswith("hydra"))]
 
 
-def _exit(mistake: Exception, config_name: str) -> None:
-    print(f"error: {_explain(mistake, config_name)}", file=sys.stderr)
+def _exit(explanation: str) -> None:
+    print(f"error: {explanation}", file=sys.stderr)
     sys.exit(1)
 
 
 def _remove_empty(folder: Path) -> None:
     """Hydra makes a run's folder before the run is known to be possible; take it back while nothing is in it."""
     with contextlib.suppress(OSError):
-        folder.rmdir()
-        folder.parent.rmdir()
+        for made in (folder, *folder.parents):
+            if Path.cwd().is_relative_to(made):
+                break
+            made.rmdir()
 
 
 @contextlib.contextmanager
-def _arguments(args: list[str] | None) -> Iterator[None]:
-    """Let the process's arguments be these, with -m in front: Hydra refuses it between two overrides."""
+def _arguments(words: list[str]) -> Iterator[None]:
     before = sys.argv
-    words = before[1:] if args is None else args
-    sys.argv = [before[0], *sorted(words, key=lambda word: word not in ("-m", "--multirun"))]
+    sys.argv = [before[0], *words]
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gan_lightning.checks import whole_number
 from gan_lightning.objectives import Objective
 
 
@@ -47,7 +48,7 @@ class GAN(LightningModule):
 
     Raises:
         ValueError: if `discriminator_steps` is not a whole number of at least 1, `discriminator_batches` is unknown,
-            or an optimizer refuses its settings.
+            `seed` is negative, or an optimizer refuses its settings.
     """
 
     def __init__(
@@ -63,8 +64,8 @@ class GAN(LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if not isinstance(discriminator_steps, int) or discriminator_steps < 1:
-            raise ValueError(f"discriminator_steps must be a whole number of at least 1, not {discriminator_steps!r}")
+        whole_number("discriminator_steps", discriminator_steps, at_least=1)
+        whole_number("seed", seed, at_least=0)
         if discriminator_batches not in ("reuse", "fresh"):
             raise ValueError(f"discriminator_batches must be reuse or fresh, not {discriminator_batches!r}")
         self.automatic_optimization = False
@@ -80,7 +81,7 @@ class GAN(LightningModule):
         self._one_generator_pass = not has_batch_statistics(generator)
         self._one_discriminator_pass = not has_batch_statistics(discriminator)
         self._random: torch.Generator | None = None
-        self._random_states: dict[str, Tensor] | None = None
+        self._resumed_random: dict[str, Any] | None = None
         self.configure_optimizers()  # a setting that an optimizer refuses is refused here, before a run begins
 
     @property
@@ -167,30 +168,44 @@ class GAN(LightningModule):
         if scheduler is not None:
             scheduler.step()
 
-    # A checkpoint holds the state of every random number generator that training draws from, so that a resumed run
-    # draws what an uninterrupted one would have drawn.
+    # A checkpoint holds the state of every random number generator that training draws from, on every rank, so that a
+    # resumed run draws what an uninterrupted one would have drawn.
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["alternations"] = self.alternations
-        states = {"global": torch.get_rng_state()}
-        if self._random is not None:
-            states["latent"] = self._random.get_state()
+        self.sample_latent(0)  # makes sure that the latents' generator is there
+        assert self._random is not None
+        states = {"latent": self._random.get_state(), "cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self.device)
-        checkpoint["random_states"] = states
+        checkpoint["alternations"] = self.alternations
+        checkpoint["random"] = {
+            "device": self.device.type,
+            "states": {name: self._of_all_ranks(state) for name, state in states.items()},
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.alternations = checkpoint["alternations"]
-        self._random_states = checkpoint["random_states"]
+        self._resumed_random = checkpoint["random"]
 
     def on_train_start(self) -> None:
-        states, self._random_states = self._random_states, None
-        if states is None:
-            return
-        torch.set_rng_state(states["global"])
-        if "cuda" in states and self.device.type == "cuda":
-            torch.cuda.set_rng_state(states["cuda"], self.device)
-        if "latent" in states:
-            self.sample_latent(0)
-            assert self._random is not None
-            self._random.set_state(states["latent"])
+        resumed, self._resumed_random = self._resumed_random, None
+        if resumed is None or resumed["device"] != self.device.type:
+            return  # on another kind of device the numbers would be others anyway
+        for name, of_all_ranks in resumed["states"].items():
+            if len(of_all_ranks) != self.trainer.world_size:
+                return  # with another number of devices likewise
+            state = of_all_ranks[self.global_rank]
+            match name:
+                case "latent":
+                    self.sample_latent(0)
+                    assert self._random is not None
+                    self._random.set_state(state)
+                case "cpu":
+                    torch.set_rng_state(state)
+                case "cuda":
+                    torch.cuda.set_rng_state(state, self.device)
+
+    def _of_all_ranks(self, state: Tensor) -> Tensor:
+        """One rank's state (n,) to those of all, (world_size, n)."""
+        gathered: Any = self.all_gather(state.to(self.device))
+        return gathered.cpu().view(-1, len(state))

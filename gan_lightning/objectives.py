@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from gan_lightning.checks import whole_number
 from gan_lightning.losses import discriminator_cross_entropy, generator_minimax, generator_non_saturating
 
 
@@ -25,7 +26,18 @@ class Minimax(Objective):
 
 
 class NonSaturating(Objective):
-    """G minimises -log D(G(z)): Goodfellow et al. 2014, end of section 3."""
+    """G minimises -log D(G(z)): Goodfellow et al. 2014, end of section 3.
+
+    Args:
+        discriminator_scale: what the discriminator's cross-entropy is multiplied by. The code published with the paper
+            halves it, which matters to SGD, but not to Adam.
+    """
+
+    def __init__(self, discriminator_scale: float = 1.0) -> None:
+        self.discriminator_scale = discriminator_scale
+
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        return self.discriminator_scale * super().discriminator_loss(real_logits, fake_logits)
 
     def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:
         return generator_non_saturating(fake_logits)
@@ -43,8 +55,8 @@ class Switch(Objective):
     """
 
     def __init__(self, switch_epoch: int | None = 5) -> None:
-        if switch_epoch is not None and (not isinstance(switch_epoch, int) or switch_epoch < 0):
-            raise ValueError(f"switch_epoch must be null or a whole number of at least 0, not {switch_epoch!r}")
+        if switch_epoch is not None:
+            whole_number("switch_epoch (unless null)", switch_epoch, at_least=0)
         self.switch_epoch = switch_epoch
 
     def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:

@@ -6,14 +6,22 @@ import shlex
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lightning.checks import whole_number
 from gan_lightning.cli import door, user_mistakes
 from gan_lightning.config import differences, read_checkpoint
 from gan_lightning.errors import UserError
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+
+    from gan_lightning.data.base import ImageDataModule
+    from gan_lightning.gan import GAN
 
 log = logging.getLogger(__name__)
 
@@ -23,62 +31,33 @@ def main(settings: DictConfig) -> None:
     """Build what the settings name, train it, and say where everything is."""
     output_dir = Path(HydraConfig.get().runtime.output_dir)
     settings.output_dir = os.path.relpath(output_dir)
-    if settings.ckpt_path is None and (output_dir / "config.yaml").exists():
-        raise UserError(
-            f"{settings.output_dir} already holds a run; choose another output_dir,"
-            f" or go on with that one: ckpt_path={settings.output_dir}/checkpoints/last.ckpt"
-        )
-    checkpoint = None if settings.ckpt_path is None else read_checkpoint(settings.ckpt_path)
-
-    # Imported here because they take seconds, which --help and a mistyped key need not wait for.
-    import torch
-    from hydra.utils import instantiate
-    from lightning.pytorch import seed_everything
-
+    # Lightning is imported from here on, not above, because it takes seconds: --help and mistyped keys need not wait.
+    checkpoint = None if settings.ckpt_path is None else read_checkpoint(str(settings.ckpt_path))
     _quieten_lightning()
-    _check_learning_rates(settings)
-    if settings.trainer.accelerator == "gpu" and not torch.accelerator.is_available():
-        raise UserError("trainer.accelerator is gpu, but torch finds no GPU here; trainer=cpu trains without one")
     with user_mistakes():
-        seed_everything(settings.seed, workers=True, verbose=False)
-        datamodule = instantiate(settings.dataset)
-        generator, discriminator = (
-            instantiate(settings.model[player], image_shape=datamodule.image_shape, _convert_="all")
-            for player in ("generator", "discriminator")
-        )
-        gan = instantiate(settings.gan, _convert_="all")(
-            generator=generator,
-            discriminator=discriminator,
-            objective=instantiate(settings.objective),
-            generator_optimizer=instantiate(settings.optimizer.generator, _convert_="all"),
-            discriminator_optimizer=instantiate(settings.optimizer.discriminator, _convert_="all"),
-            scheduler=instantiate(settings.optimizer.scheduler, _convert_="all"),
-        )
-        datamodule.batches_per_alternation = gan.batches_per_alternation
-        hyper_parameters: Any = OmegaConf.to_container(settings, resolve=True)
-        hyper_parameters["image_shape"] = list(datamodule.image_shape)
-        gan.save_hyperparameters(hyper_parameters, logger=False)
+        _refuse_what_cannot_train(settings)
+        gan, datamodule, trainer = build(settings)
         if checkpoint is not None:
-            _check_resume(checkpoint, hyper_parameters)
-        trainer = instantiate(
-            settings.trainer,
-            callbacks=list(instantiate(settings.callbacks).values()),
-            logger=list(instantiate(settings.logger).values()),
-            _convert_="all",
-        )
+            _check_resume(checkpoint, dict(gan.hparams))
         datamodule.prepare_data()
         datamodule.setup("fit")
+        images = datamodule.train_images
+        if checkpoint is None:
+            gan.generator.initialise_from(images)  # type: ignore[operator]
+    if not trainer.is_global_zero:
+        trainer.fit(gan, datamodule, ckpt_path=settings.ckpt_path, weights_only=True)
+        return
 
-    if trainer.is_global_zero:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(settings, output_dir / "config.yaml")
+    output_dir.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(settings, output_dir / "config.yaml")
     log.info(
-        "%s: %s images, generator %s and discriminator %s parameters, on %s at %s",
+        "%s: %s images, generator %s and discriminator %s parameters, on %s at %s, seed %s",
         datamodule.title,
-        f"{len(datamodule.train_set):,}",
-        *(f"{sum(weight.numel() for weight in player.parameters()):,}" for player in (generator, discriminator)),
+        f"{len(images):,}",
+        *(f"{sum(w.numel() for w in player.parameters()):,}" for player in (gan.generator, gan.discriminator)),
         trainer.strategy.root_device,
-        f"{trainer.precision}, seed {settings.seed}",
+        trainer.precision,
+        settings.seed,
     )
     try:
         trainer.fit(gan, datamodule, ckpt_path=settings.ckpt_path, weights_only=True)
@@ -87,6 +66,72 @@ def main(settings: DictConfig) -> None:
         _say_where(settings, more_epochs=settings.trainer.max_epochs)
         sys.exit(130)
     _say_where(settings, more_epochs=2 * trainer.current_epoch)
+
+
+def build(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
+    """The objects that the settings name, joined; the weights drawn from the seed. Nothing is read or written yet."""
+    from hydra.utils import instantiate
+    from lightning.pytorch import seed_everything
+
+    seed_everything(settings.seed, workers=True, verbose=False)
+    datamodule = instantiate(settings.dataset)
+    generator, discriminator = (
+        instantiate(settings.model[player], image_shape=datamodule.image_shape, _convert_="all")
+        for player in ("generator", "discriminator")
+    )
+    gan = instantiate(settings.gan, _convert_="all")(
+        generator=generator,
+        discriminator=discriminator,
+        objective=instantiate(settings.objective),
+        generator_optimizer=instantiate(settings.optimizer.generator, _convert_="all"),
+        discriminator_optimizer=instantiate(settings.optimizer.discriminator, _convert_="all"),
+        scheduler=instantiate(settings.optimizer.scheduler, _convert_="all"),
+    )
+    # What a checkpoint says of itself: enough to make its networks anew without the data set.
+    hyper_parameters: Any = OmegaConf.to_container(settings, resolve=True)
+    gan.save_hyperparameters({**hyper_parameters, "image_shape": list(datamodule.image_shape)}, logger=False)
+    datamodule.batches_per_alternation = gan.batches_per_alternation
+    trainer = instantiate(
+        settings.trainer,
+        callbacks=list(instantiate(settings.callbacks).values()),
+        logger=list(instantiate(settings.logger).values()),
+        _convert_="all",
+    )
+    return gan, datamodule, trainer
+
+
+def _refuse_what_cannot_train(settings: DictConfig) -> None:
+    import torch
+    from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+    output_dir, trainer = Path(settings.output_dir), settings.trainer
+    resumed_here = settings.ckpt_path is not None and Path(settings.ckpt_path).resolve().is_relative_to(
+        output_dir.resolve()
+    )
+    begun = any((output_dir / name).exists() for name in ("metrics.json", "checkpoints/last.ckpt"))
+    first_rank = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # the others may start later
+    if begun and not resumed_here and first_rank:
+        raise UserError(
+            f"{output_dir} already holds a run; choose another output_dir,"
+            f" or go on with that one: ckpt_path={output_dir}/checkpoints/last.ckpt"
+        )
+    for player in ("generator", "discriminator"):
+        rate = OmegaConf.select(settings, f"optimizer.{player}.lr")
+        if not isinstance(rate, float | int) or not rate >= 0:
+            raise UserError(f"optimizer.{player}.lr must be a number of at least 0, not {rate!r}")
+    whole_number("seed", settings.seed, at_least=0)
+    whole_number("trainer.max_epochs", trainer.max_epochs, at_least=1)
+    if not trainer.limit_train_batches > 0:
+        raise UserError(f"trainer.limit_train_batches must be more than 0, not {trainer.limit_train_batches}")
+    if str(trainer.precision) not in ("32", "32-true", "64", "64-true", "bf16", "bf16-mixed", "bf16-true"):
+        raise UserError(f"trainer.precision must be 32-true or bf16-mixed, not {trainer.precision}")
+    for key, harmless in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
+        if trainer.get(key, harmless) != harmless:
+            raise UserError(f"trainer.{key} is not for two players with an optimizer each; leave it out")
+    if trainer.accelerator == "gpu" and not torch.accelerator.is_available():
+        raise UserError("trainer.accelerator is gpu, but torch finds no GPU here; trainer=cpu trains without one")
+    if HydraConfig.get().mode == RunMode.MULTIRUN and trainer.devices not in (1, "1"):
+        raise UserError(f"a job of a sweep trains on one device, not on trainer.devices={trainer.devices}")
 
 
 def _quieten_lightning() -> None:
@@ -99,15 +144,10 @@ def _quieten_lightning() -> None:
     warnings.filterwarnings("ignore", message="The 'train_dataloader' does not have many workers")
     # A resumed run writes into the folder of the run it goes on with.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    # A run that goes on in another folder leaves the checkpoints so far in the first one, which is what was asked for.
+    warnings.filterwarnings("ignore", message="The dirpath has changed from")
     # Lightning 2.6 with torch 2.15: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
-
-
-def _check_learning_rates(settings: DictConfig) -> None:
-    for player in ("generator", "discriminator"):
-        rate = settings.optimizer[player].lr
-        if not isinstance(rate, float | int) or not rate >= 0:
-            raise UserError(f"optimizer.{player}.lr must be a number of at least 0, not {rate!r}")
 
 
 def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any]) -> None:
@@ -127,15 +167,14 @@ def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any]) 
 
 def _say_where(settings: DictConfig, more_epochs: int) -> None:
     replaced = ("ckpt_path=", "output_dir=", "trainer.max_epochs=", "hparams_search=")
-    overrides = [word for word in HydraConfig.get().overrides.task if not word.startswith(replaced)]
-    go_on = [
-        *overrides,
-        f"trainer.max_epochs={more_epochs}",
-        f"output_dir={settings.output_dir}",
-        f"ckpt_path={settings.output_dir}/checkpoints/last.ckpt",
-    ]
+    go_on = [word for word in HydraConfig.get().overrides.task if not word.startswith(replaced)]
+    go_on += [f"trainer.max_epochs={more_epochs}", f"output_dir={settings.output_dir}"]
+    last = f"{settings.output_dir}/checkpoints/last.ckpt"
+    if Path(last).exists():
+        go_on.append(f"ckpt_path={last}")
+    runs = os.path.dirname(settings.output_dir) or "."
     log.info("pictures:    %s (samples/ has one of each epoch)", settings.output_dir)
-    log.info("TensorBoard: tensorboard --logdir %s", os.path.dirname(settings.output_dir) or ".")
+    log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", shlex.quote(runs))
     log.info("to go on:    python -m gan_lightning.train %s", shlex.join(go_on))
 
 

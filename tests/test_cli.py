@@ -35,7 +35,7 @@ MISTAKES = {
     "k of -1": (["gan.discriminator_steps=-1"], "discriminator_steps must be a whole number of at least 1, not -1"),
     "batches": (["gan.discriminator_batches=old"], "discriminator_batches must be reuse or fresh, not 'old'"),
     "batch of 0": (["dataset.batch_size=0"], "batch_size must be a whole number of at least 1, not 0"),
-    "batch too large": (["dataset.batch_size=5000"], r"batch_size is 5000, but MNIST (5,000 images) has only 4000"),
+    "batch too large": (["dataset.batch_size=5000"], "batch_size is 5000, but MNIST5k has only 4000"),
     "learning rate": (["optimizer.lr=-1e-4"], "optimizer.generator.lr must be a number of at least 0, not -0.0001"),
     "one learning rate": (
         ["optimizer.discriminator.lr=-1"],
@@ -50,10 +50,27 @@ MISTAKES = {
         "model.discriminator: dropout probability has to be between 0 and 1",
     ),
     "latent_dim": (["model.latent_dim=0"], "latent_dim must be a whole number of at least 1, not 0"),
-    "pieces": (["model.discriminator.maxout_pieces=0"], "pieces of a Maxout layer must be at least 1, not 0"),
-    "switch": (["objective.switch_epoch=-1"], "objective: switch_epoch must be null or a whole number"),
-    "epochs": (["trainer.max_epochs=-7"], "max_epochs"),
-    "seed": (["seed=-1"], "-1 is not in bounds"),
+    "pieces": (["model.discriminator.maxout_pieces=0"], "pieces must be a whole number of at least 1, not 0"),
+    "switch": (
+        ["objective.switch_epoch=-1"],
+        "objective: switch_epoch (unless null) must be a whole number",
+    ),
+    "epochs": (["trainer.max_epochs=-7"], "trainer.max_epochs must be a whole number of at least 1, not -7"),
+    "no epochs": (["trainer.max_epochs=0"], "trainer.max_epochs must be a whole number of at least 1, not 0"),
+    "no batches": (["trainer.limit_train_batches=0"], "limit_train_batches must be more than 0"),
+    "fp16": (["trainer.precision=16-mixed"], "trainer.precision must be 32-true or bf16-mixed"),
+    "clipping": (["+trainer.gradient_clip_val=1"], "trainer.gradient_clip_val is not for two players"),
+    "seed": (["seed=-1"], "seed must be a whole number of at least 0, not -1"),
+    "no seed": (["seed=null"], "seed must be a whole number of at least 0, not None"),
+    "seed of latents": (["gan.seed=-1"], "seed must be a whole number of at least 0, not -1"),
+    "no pictures": (["callbacks.real_and_fake.num_samples=0"], "num_samples must be a whole number of at least 1"),
+    "no optimizer": (["optimizer.generator=null"], "optimizer.generator.lr must be a number"),
+    "interpolation": (["optimizer.lr=${nope}"], "nope"),
+    "quotes in a key": (["optimizer.lrr='a'"], "no setting 'optimizer.lrr'; did you mean optimizer.lr"),
+    "key of another option": (
+        ["model=goodfellow", "model.discriminator.input_dropot=0.1"],
+        "did you mean model.discriminator.input_dropout",
+    ),
     "no such checkpoint": (["ckpt_path=nowhere.ckpt"], "there is no checkpoint at nowhere.ckpt"),
     "a folder": (["ckpt_path=."], "there is no checkpoint at ."),
     "no GPU": (["trainer=gpu"], "no GPU"),
@@ -74,8 +91,9 @@ def test_files_that_are_no_checkpoints(run: Run) -> None:
     Path("text.ckpt").write_text("not a checkpoint")
     torch.save({"state_dict": {}, "hyper_parameters": {"lr": 1}}, "foreign.ckpt")
     torch.save([1, 2], "list.ckpt")
+    torch.save({"hyper_parameters": [1]}, "other.ckpt")
     assert "text.ckpt is not a checkpoint, or it is damaged" in the_one_line(run("ckpt_path=text.ckpt"))
-    for path in ("foreign.ckpt", "list.ckpt"):
+    for path in ("foreign.ckpt", "list.ckpt", "other.ckpt"):
         assert f"{path} is not a checkpoint of this project" in the_one_line(run(f"ckpt_path={path}"))
 
 
@@ -104,6 +122,29 @@ def test_a_finished_run_is_not_overwritten(run: Run) -> None:
     results = Path("run/metrics.json").read_text()
     assert "run already holds a run" in the_one_line(run(*SHORT, "trainer.max_epochs=1", "seed=5"))
     assert Path("run/metrics.json").read_text() == results
+
+
+def test_a_resumed_run_does_not_overwrite_another(run: Run) -> None:
+    for folder in ("one", "two"):
+        run(*SHORT, "trainer.max_epochs=1", f"output_dir={folder}")
+    resume = (*SHORT, "trainer.max_epochs=2", "ckpt_path=one/checkpoints/last.ckpt")
+    assert "two already holds a run" in the_one_line(run(*resume, "output_dir=two"))
+    assert run(*resume, "output_dir=three").exit_code == 0
+    assert {path.name for path in Path("three/samples").iterdir()} == {"epoch_0002.png"}
+    assert not Path("one/samples/epoch_0002.png").exists()
+
+
+def test_the_folder_one_stands_in_is_left_alone(run: Run) -> None:
+    the_one_line(run("gan.discriminator_steps=0"))
+    the_one_line(run("gan.discriminator_steps=0", "output_dir=a/b/c"))
+    assert Path.cwd().exists()
+    assert not list(Path.cwd().iterdir())
+
+
+def test_a_sweep_over_several_devices_is_refused(run: Run) -> None:
+    outcome = run(*SHORT, "-m", "seed=1,2", "trainer.devices=2")
+    assert outcome.exit_code == 1
+    assert "one device" in outcome.stderr
 
 
 def test_an_output_folder_that_cannot_be_written(run: Run) -> None:
@@ -136,9 +177,9 @@ def test_the_traceback_on_request(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
         run("gan.discriminator_steps=0")
 
 
-def test_an_error_of_ours_is_not_taken_for_the_users() -> None:
-    with pytest.raises(UserError), user_mistakes():
-        raise ValueError("settings that an object refuses")
+def test_what_an_object_refuses_is_the_users_mistake_but_an_interruption_is_not() -> None:
+    with pytest.raises(UserError, match=r"^too small$"), user_mistakes():
+        raise ValueError("too\nsmall")
     with pytest.raises(KeyboardInterrupt), user_mistakes():
         raise KeyboardInterrupt
 

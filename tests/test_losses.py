@@ -39,12 +39,13 @@ def test_a_step_down_the_gradient_moves_the_logit_the_right_way(logit: float) ->
     discriminator_cross_entropy(real, fake).backward()
     assert real.grad is not None
     assert fake.grad is not None
-    assert real.grad <= 0  # towards "real"
-    assert fake.grad >= 0  # towards "fake"
+    surely = abs(logit) == 100  # there the gradient of a loss that is already 0 underflows
+    assert real.grad < 0 or (surely and real.grad == 0)  # towards "real"
+    assert fake.grad > 0 or (surely and fake.grad == 0)  # towards "fake"
     for loss in (generator_minimax, generator_non_saturating):
         fake.grad = None
         loss(fake).backward()
-        assert fake.grad <= 0  # the generator wants its images taken for real
+        assert fake.grad < 0 or (surely and fake.grad == 0)  # the generator wants its images taken for real
 
 
 def test_only_the_minimax_loss_saturates_where_fakes_are_rejected() -> None:

@@ -27,5 +27,5 @@ def test_the_others_never_switch(epoch: int) -> None:
 
 @pytest.mark.parametrize("switch_epoch", [-1, 2.5, "5"])
 def test_refuses_what_is_not_an_epoch(switch_epoch: object) -> None:
-    with pytest.raises(ValueError, match="switch_epoch must be"):
+    with pytest.raises(ValueError, match=r"switch_epoch .*must be a whole number"):
         Switch(switch_epoch)  # type: ignore[arg-type]

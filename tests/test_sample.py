@@ -35,7 +35,6 @@ def test_a_run_folder_and_another_seed(run: Run, run_sample: Run) -> None:
     [
         ([], "which checkpoint?"),
         (["ckpt=nowhere"], "no checkpoint at nowhere"),
-        (["ckpt=nowhere", "num_samples=0"], "num_samples must be a whole number"),
         (["ckpt=nowhere", "sede=1"], "did you mean seed"),
     ],
 )
@@ -50,12 +49,28 @@ def test_bad_input(arguments: list[str], expected: str, run_sample: Run) -> None
 def test_a_checkpoint_cannot_choose_what_code_runs(run: Run, run_sample: Run) -> None:
     run(*SHORT, "trainer.max_epochs=1")
     checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
-    checkpoint["hyper_parameters"]["model"]["generator"] = {"_target_": "os.mkdir", "path": "owned"}
-    torch.save(checkpoint, "evil.ckpt")
-    outcome = run_sample("ckpt=evil.ckpt")
-    assert outcome.exit_code == 1
-    assert "only those of gan_lightning.networks are loaded" in outcome.stderr
-    assert not Path("owned").exists()
+    honest = checkpoint["hyper_parameters"]["model"]["generator"]
+    mkdir = {"_target_": "os.mkdir", "path": "owned"}
+    for generator in (
+        mkdir,
+        {**honest, "latent_dim": mkdir},
+        {"_target_": "gan_lightning.networks.players.torch.hub.os.mkdir", "path": "owned"},
+        {"_target_": "gan_lightning.networks.players.torch.utils.data.DataLoader", "dataset": []},
+    ):
+        checkpoint["hyper_parameters"]["model"]["generator"] = generator
+        torch.save(checkpoint, "evil.ckpt")
+        outcome = run_sample("ckpt=evil.ckpt")
+        assert outcome.exit_code == 1
+        assert len(outcome.stderr.splitlines()) == 1
+        assert not Path("owned").exists()
+
+
+def test_bad_input_beside_a_good_checkpoint(run: Run, run_sample: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    for wrong in ("output=digits", "output=nowhere/x.png", "num_samples=0", "seed=x"):
+        outcome = run_sample("ckpt=run", wrong)
+        assert outcome.exit_code == 1
+        assert len(outcome.stderr.splitlines()) == 1
 
 
 def test_drawing_leaves_mode_and_random_numbers_as_they_were() -> None:

@@ -2,8 +2,14 @@
 
 import json
 import math
+import re
 import signal
+import subprocess
+import sys
+import time
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +20,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.callbacks.statistics import TAGS
+from gan_lightning.data.mnist5k import MNIST5k
 from gan_lightning.train import main
 
 
@@ -46,7 +53,7 @@ def test_what_a_run_leaves_behind(run: Run) -> None:
 
     pictures, board, go_on = outcome.stdout.strip().splitlines()[-3:]
     assert "run" in pictures
-    assert "tensorboard --logdir" in board
+    assert board.endswith("--logdir .")
     assert "ckpt_path=run/checkpoints/last.ckpt" in go_on
     assert go_on.strip() in (folder / "train.log").read_text()
     for shown in ("D loss=", "G loss=", "images/s="):
@@ -102,8 +109,7 @@ def test_looking_at_a_run_does_not_change_it(run: Run) -> None:
 VARIANTS = {
     "baseline": (),
     "fresh": ("gan.discriminator_batches=fresh", "gan.discriminator_steps=2"),
-    "schedule": ("experiment=goodfellow_mnist", "dataset=mnist5k", "dataset.batch_size=8", "model=mlp",
-                 "~callbacks.output_marginals"),
+    "schedule": ("experiment=goodfellow_mnist", "model=mlp", "optimizer.scheduler.updates_per_epoch=2"),
 }  # fmt: skip
 
 
@@ -155,6 +161,60 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on_bit_for_bit(after: int, nam
         assert [(e.step, e.value) for e in resumed.Scalars(tag)] == [(e.step, e.value) for e in expected.Scalars(tag)]
 
 
+def test_a_run_interrupted_in_its_last_alternation_is_simply_done(run: Run) -> None:
+    outcome = run(*SHORT, "trainer.max_epochs=1", "+callbacks.plug={_target_: plugs.Signal, after: 5}")
+    assert outcome.exit_code == 0
+    assert Path("run/metrics.json").exists()
+
+
+def test_a_finished_run_that_goes_on_is_not_finished_until_it_is(run: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    plug = "+callbacks.plug={_target_: plugs.Signal, after: 7}"
+    run(*SHORT, "trainer.max_epochs=3", "ckpt_path=run/checkpoints/last.ckpt", plug)
+    assert not Path("run/metrics.json").exists()
+
+
+def test_bf16_keeps_float32_weights_and_losses(run: Run) -> None:
+    outcome = run(*SHORT, "trainer.max_epochs=2", "trainer.precision=bf16-mixed")
+    assert outcome.exit_code == 0, outcome.stderr
+    run(*SHORT, "trainer.max_epochs=2", "output_dir=fp32")
+    half, full = weights("run/checkpoints/last.ckpt"), weights("fp32/checkpoints/last.ckpt")
+    for name in full:
+        assert half[name].dtype == torch.float32
+        assert not torch.equal(half[name], full[name])
+        torch.testing.assert_close(half[name], full[name], atol=5e-3, rtol=0)
+
+
+def test_tensorboard_serves_scalars_images_and_hparams(run: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=2", "output_dir=outputs/run")
+    words = ["-m", "tensorboard.main", "--samples_per_plugin", "images=500", "--logdir", "outputs", "--port", "0"]
+    with subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True) as board:
+        try:
+            address = next(found[0] for line in board.stderr if (found := re.search(r"http://localhost:\d+/", line)))
+            look_at(address)
+        finally:
+            board.terminate()
+
+
+def look_at(address: str) -> None:
+    """Ask a TensorBoard, over the run of five alternations an epoch and two epochs, what its tabs would show."""
+
+    def get(route: str, **body: object) -> Any:
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(f"{address}data/{route}", data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    for _ in range(100):  # it reads the folder in the background
+        if get("plugin/hparams/experiment", experimentName="").get("hparamInfos"):
+            break
+        time.sleep(0.1)
+    assert get("plugin/scalars/tags")["run"].keys() >= set(TAGS.values())
+    assert get("plugin/images/images?tag=samples&run=run&sample=0")[-1]["step"] == 10
+    names = {info["name"] for info in get("plugin/hparams/experiment", experimentName="")["hparamInfos"]}
+    assert names >= {"optimizer.generator.lr", "dataset.batch_size", "gan.discriminator_steps", "objective"}
+
+
 def test_a_crash_is_loud_and_the_epochs_before_it_are_kept(run: Run, whole: Path) -> None:
     with pytest.raises(RuntimeError, match="the plug was pulled"):
         run(*SHORT, "trainer.max_epochs=3", "+callbacks.plug={_target_: plugs.Crash, after: 7}")
@@ -176,7 +236,7 @@ def test_the_generator_switches_after_the_right_epoch_also_after_a_resume(run: R
     }  # fmt: skip
 
 
-def test_goodfellows_model_begins_at_the_mean_image_and_raises_its_momentum(run: Run) -> None:
+def test_goodfellows_model_begins_at_the_mean_image(run: Run) -> None:
     outcome = run(
         "experiment=goodfellow_mnist", "dataset=mnist5k", "dataset.num_train_images=200", "trainer.max_epochs=2",
         "output_dir=run", "trainer.accelerator=cpu",
@@ -184,13 +244,15 @@ def test_goodfellows_model_begins_at_the_mean_image_and_raises_its_momentum(run:
     assert outcome.exit_code == 0, outcome.stderr
     checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
     generator_group, discriminator_group = (state["param_groups"][0] for state in checkpoint["optimizer_states"])
-    assert generator_group["momentum"] == discriminator_group["momentum"] == pytest.approx(0.5 + 0.2 / 249)
-    assert generator_group["lr"] == pytest.approx(0.1 / 1.000004**4)
-    assert discriminator_group["lr"] == pytest.approx(0.05 / 1.000004**4)
-    shown = np.asarray(Image.open("run/samples/epoch_0001.png").convert("L"), dtype=float)[2:-2, 2:-2]
-    digits = np.asarray(Image.open("run/real_and_fake.png").convert("L"), dtype=float)
-    assert shown.mean() < 128  # dark like the digits; a generator without the marginals begins mid-gray
-    assert digits.std() > 10
+    assert generator_group["momentum"] == discriminator_group["momentum"] == 0.5
+    assert generator_group["lr"] == discriminator_group["lr"] == pytest.approx(0.1 / 1.000004**4)
+    # Four updates move little: the samples still resemble the mean of the images beside them.
+    samples = np.asarray(Image.open("run/samples/epoch_0001.png").convert("L"), dtype=float)
+    cells = np.stack([samples[2 + 30 * r : 30 + 30 * r, 2 + 30 * c : 30 + 30 * c] for r in range(8) for c in range(8)])
+    module = MNIST5k(num_train_images=200)
+    module.setup("fit")
+    mean_image = module.train_images.double().mean(0)[0].numpy()
+    assert np.corrcoef(cells.mean(0).ravel(), mean_image.ravel())[0, 1] > 0.95
 
 
 def test_a_sweep_runs_every_combination(run: Run) -> None:

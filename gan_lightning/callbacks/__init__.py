@@ -1,1 +1,1 @@
-"""What watches a run and writes down what it saw, one a file; none of them touches the training's random numbers."""
+"""What watches a run and writes down what it saw, one a file; none of them changes what is trained."""

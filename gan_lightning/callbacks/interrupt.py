@@ -46,12 +46,17 @@ class Interrupt(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         # After the last batch of an epoch the end of the epoch is near, and its checkpoint is the cleaner one.
-        if self._received and not trainer.is_last_batch:
+        if self._asked_to_stop(trainer) and not trainer.is_last_batch:
             self._stop(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._received:
+        # After the last epoch there is nothing left to stop.
+        if self._asked_to_stop(trainer) and trainer.current_epoch + 1 != trainer.max_epochs:
             self._stop(trainer)
+
+    def _asked_to_stop(self, trainer: Trainer) -> bool:
+        # All ranks must stop after the same alternation, whichever of them the signal reached first.
+        return trainer.strategy.reduce_boolean_decision(self._received, all=False)
 
     def _stop(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self.path)

@@ -5,6 +5,7 @@ from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 
 from gan_lightning.callbacks.picture import Picture
+from gan_lightning.checks import whole_number
 from gan_lightning.sampling import draw, grid
 
 
@@ -18,12 +19,13 @@ class RealAndFake(Picture):
     """
 
     def __init__(self, path: str, num_samples: int = 64, seed: int = 0) -> None:
+        whole_number("num_samples", num_samples, at_least=1)
         super().__init__(path)
         self.num_samples = num_samples
         self.seed = seed
 
     def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        images, _ = trainer.datamodule.train_set.tensors  # type: ignore[attr-defined]
+        images = trainer.datamodule.train_images  # type: ignore[attr-defined]
         real = images[torch.linspace(0, len(images) - 1, self.num_samples).long()]
         fake = draw(pl_module.generator, self.num_samples, self.seed, pl_module.device)  # type: ignore[arg-type]
         figure = Figure(figsize=(10, 5.4), layout="constrained")

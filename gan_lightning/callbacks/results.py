@@ -49,6 +49,8 @@ class Results(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()
+        if trainer.is_global_zero:
+            self.path.unlink(missing_ok=True)  # of the run that this one goes on with
         for logger in trainer.loggers:
             logger.log_hyperparams(flatten(dict(pl_module.hparams)))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from gan_lightning.checks import whole_number
 from gan_lightning.sampling import draw, grid, save_png
 
 
@@ -18,8 +19,7 @@ class Samples(Callback):
     """
 
     def __init__(self, folder: str, num_samples: int = 64, seed: int = 0) -> None:
-        if num_samples < 1:
-            raise ValueError(f"num_samples must be at least 1, not {num_samples!r}")
+        whole_number("num_samples", num_samples, at_least=1)
         self.folder = Path(folder)
         self.num_samples = num_samples
         self.seed = seed

@@ -47,7 +47,7 @@ class Statistics(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         values = torch.stack([outputs[name] for name in TAGS])
-        self._sum = values if self._sum is None else self._sum + values
+        self._sum = values if self._sum is None else self._sum.to(values.device) + values
         self._count += 1
         self._images += len(batch[0]) * trainer.world_size
         if self._count >= trainer.log_every_n_steps:  # type: ignore[attr-defined]
@@ -80,9 +80,13 @@ class Statistics(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         # A checkpoint in mid-epoch falls between two points.
-        return {"history": self.history, "sum": self._sum, "count": self._count, "images": self._images}
+        unfinished = None if self._sum is None else self._sum.tolist()
+        return {"history": self.history, "sum": unfinished, "count": self._count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.history = list(state["history"])
-        self._sum, self._count, self._images = state["sum"], state["count"], state["images"]
+        self._sum = None if state["sum"] is None else torch.tensor(state["sum"])
+        self._count = state["count"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()

@@ -6,6 +6,7 @@ from lightning.pytorch import LightningModule, Trainer
 from PIL import Image
 
 from gan_lightning.callbacks.picture import Picture
+from gan_lightning.callbacks.statistics import Statistics
 
 
 class TrainingGif(Picture):
@@ -23,7 +24,10 @@ class TrainingGif(Picture):
         self.seconds = seconds
 
     def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        grids = sorted(self.folder.glob("epoch_*.png"))
+        # Later epochs may be there from a run that went on differently from the same checkpoint.
+        last = Statistics.of(trainer).history[-1:]
+        paths = [self.folder / f"epoch_{epoch + 1:04d}.png" for point in last for epoch in range(int(point["epoch"]))]
+        grids = [path for path in paths if path.exists()]
         if not grids:
             return
         first, *others = [Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE) for path in grids]

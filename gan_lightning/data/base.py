@@ -6,6 +6,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
 
+from gan_lightning.checks import whole_number
 from gan_lightning.data.shuffled_batches import ResumableLoader, ShuffledBatches
 from gan_lightning.pixels import from_uint8
 
@@ -27,7 +28,8 @@ class ImageDataModule(LightningDataModule):
             times the size.
 
     Raises:
-        ValueError: if `batch_size` or `num_train_images` is less than 1 (here) or too large for the data (in `setup`).
+        ValueError: if `batch_size` or `num_train_images` is less than 1 (here) or too large for the data (in `setup`),
+            or `seed` is negative.
     """
 
     title: ClassVar[str]
@@ -43,9 +45,10 @@ class ImageDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        for name, value in (("batch_size", batch_size), ("num_train_images", num_train_images)):
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        whole_number("batch_size", batch_size, at_least=1)
+        if num_train_images is not None:
+            whole_number("num_train_images (unless null)", num_train_images, at_least=1)
+        whole_number("seed", seed, at_least=0)
         self.batch_size = batch_size
         self.data_dir = data_dir
         self.num_train_images = num_train_images
@@ -73,6 +76,12 @@ class ImageDataModule(LightningDataModule):
         value = getattr(self, name)
         if value is not None and value > num_images:
             raise ValueError(f"{name} is {value}, but {self.title} has only {num_images} training images")
+
+    @property
+    def train_images(self) -> Tensor:
+        """All training images (N, C, H, W), bytes, after `setup("fit")`."""
+        assert self.train_set is not None
+        return self.train_set.tensors[0]
 
     def train_dataloader(self) -> DataLoader:
         assert self.train_set is not None

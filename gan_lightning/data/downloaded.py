@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
-from urllib.error import URLError
 
 from filelock import FileLock
 from torchvision.datasets import VisionDataset
@@ -52,7 +51,7 @@ class DownloadedDataModule(ImageDataModule):
     def fill(self, temporary: Path) -> None:
         """Put the files, below the temporary folder, where torchvision would put them."""
         with _connection_timeout(CONNECTION_TIMEOUT):
-            self.dataset(temporary, download=True)
+            self.dataset(str(temporary), download=True)
 
     def prepare_data(self) -> None:
         """Make sure that the files are there.
@@ -70,12 +69,6 @@ class DownloadedDataModule(ImageDataModule):
             with FileLock(Path(self.data_dir) / f".{self.dataset.__name__}.lock"):
                 if self.missing():
                     self._download()
-        except (URLError, RuntimeError, TimeoutError, ConnectionError) as reason:
-            raise UserError(
-                f"{self.title} is not in {self.folder} and could not be downloaded"
-                f" ({' '.join(str(reason).split())}); put {', '.join(self.missing())} there yourself,"
-                " or use the images that come with the install: dataset=mnist5k"
-            ) from reason
         except OSError as reason:
             raise UserError(
                 f"cannot write to the data folder {self.data_dir} ({reason.strerror or reason});"
@@ -84,7 +77,16 @@ class DownloadedDataModule(ImageDataModule):
 
     def _download(self) -> None:
         with TemporaryDirectory(dir=self.data_dir, prefix=f".{self.dataset.__name__}-") as temporary:
-            self.fill(Path(temporary))
+            try:
+                self.fill(Path(temporary))
+            except UserError:
+                raise
+            except Exception as reason:  # a download has many ways to fail
+                raise UserError(
+                    f"{self.title} is not in {self.folder} and could not be downloaded"
+                    f" ({' '.join(str(reason).split())}); put {', '.join(self.missing())} there yourself,"
+                    " or use the images that come with the install: dataset=mnist5k"
+                ) from reason
             self.folder.mkdir(parents=True, exist_ok=True)
             for name in self.files():
                 (Path(temporary) / self.subfolder / name).replace(self.folder / name)

@@ -6,6 +6,7 @@ from torchvision import datasets
 from torchvision.datasets.utils import extract_archive
 
 from gan_lightning.data.mnist import MNIST
+from gan_lightning.errors import UserError
 
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts the compressed files."""
@@ -23,6 +24,9 @@ class FashionMNIST(MNIST):
         if all(archive.is_file() for archive in archives):
             (temporary / self.subfolder).mkdir(parents=True)
             for archive in archives:
-                extract_archive(str(archive), str(temporary / self.subfolder))
+                try:
+                    extract_archive(str(archive), str(temporary / self.subfolder))
+                except (OSError, EOFError) as reason:
+                    raise UserError(f"{archive} is damaged ({reason}); install its package again") from reason
         else:
             super().fill(temporary)

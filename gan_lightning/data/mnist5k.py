@@ -17,7 +17,7 @@ class MNIST5k(ImageDataModule):
     images that the players have not seen.
     """
 
-    title = "MNIST (5,000 images)"
+    title = "MNIST5k"
     image_shape = (1, 28, 28)
 
     def load(self, train: bool) -> tuple[Tensor, Tensor]:

@@ -43,12 +43,12 @@ class Generator(players.Generator):
         _uniform_weights(self, weight_scale)
 
     @torch.no_grad()
-    def set_output_marginals(self, mean_image: Tensor) -> None:
-        """Set the output bias to the logit of each pixel's mean over the data, `mean_image` (C, H, W) in [0, 1].
+    def initialise_from(self, images: Tensor) -> None:
+        """Set the output bias to the logit of each pixel's mean over the training images (N, C, H, W), bytes.
 
         Pixels that never (always) light up would have an infinite logit; they are held at 1e-7 from 0 (from 1).
         """
-        self.output.bias.copy_(torch.logit(mean_image.flatten().double(), eps=1e-7))
+        self.output.bias.copy_(torch.logit(images.double().mean(0).flatten() / 255, eps=1e-7))
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latents (B, latent_dim) to images (B, C, H, W) in [-1, 1]."""

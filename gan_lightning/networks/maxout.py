@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.checks import whole_number
+
 
 class Maxout(nn.Module):
     """h_i(x) = max_j (x · W_ij + b_ij), j over the pieces: Goodfellow et al. 2013, "Maxout Networks", section 2.
@@ -13,13 +15,12 @@ class Maxout(nn.Module):
         pieces: how many affine maps the maximum is taken over.
 
     Raises:
-        ValueError: if `pieces` is less than 1.
+        ValueError: if `pieces` is not a whole number of at least 1.
     """
 
     def __init__(self, in_features: int, out_features: int, pieces: int = 2) -> None:
         super().__init__()
-        if pieces < 1:
-            raise ValueError(f"the pieces of a Maxout layer must be at least 1, not {pieces!r}")
+        whole_number("pieces", pieces, at_least=1)
         self.pieces = pieces
         # Rows j · out_features … hold piece j, so that the pieces of one batch are contiguous blocks.
         self.linear = nn.Linear(in_features, out_features * pieces)

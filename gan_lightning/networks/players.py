@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.checks import whole_number
+
 
 class Generator(nn.Module):
     """G: latents (B, latent_dim) to images (B, C, H, W) in [-1, 1].
@@ -19,12 +21,14 @@ class Generator(nn.Module):
 
     def __init__(self, latent_dim: int, latent_distribution: str = "normal") -> None:
         super().__init__()
-        if not isinstance(latent_dim, int) or latent_dim < 1:
-            raise ValueError(f"latent_dim must be a whole number of at least 1, not {latent_dim!r}")
+        whole_number("latent_dim", latent_dim, at_least=1)
         if latent_distribution not in ("normal", "uniform"):
             raise ValueError(f"latent_distribution must be normal or uniform, not {latent_distribution!r}")
         self.latent_dim = latent_dim
         self.latent_distribution = latent_distribution
+
+    def initialise_from(self, images: Tensor) -> None:
+        """Fit the initial weights to the training images (N, C, H, W), bytes; most generators do nothing here."""
 
     def sample_latent(self, num_samples: int, random: torch.Generator | None = None) -> Tensor:
         """Draw z (num_samples, latent_dim), on the device of `random`, from it or from torch's global generator."""

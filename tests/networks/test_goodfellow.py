@@ -24,10 +24,11 @@ def test_sizes_and_initial_weights() -> None:
 def test_a_generator_without_weights_draws_the_marginals() -> None:
     torch.manual_seed(0)
     generator = Generator(SHAPE)
-    mean_image = torch.rand(SHAPE)
-    mean_image[0, 0] = 0  # pixels that never light up have no finite logit
+    images = torch.randint(0, 256, (50, *SHAPE), dtype=torch.uint8)
+    images[:, 0, 0] = 0  # pixels that never light up have no finite logit
+    mean_image = images.float().mean(0) / 255
     nn.init.zeros_(generator.output.weight)
-    generator.set_output_marginals(mean_image)
+    generator.initialise_from(images)
     drawn = (generator(generator.sample_latent(2)) + 1) / 2
     torch.testing.assert_close(drawn, mean_image.expand(2, *SHAPE), atol=1e-5, rtol=0)
 

@@ -30,5 +30,5 @@ def test_the_gradient_reaches_the_largest_piece_alone() -> None:
 
 
 def test_refuses_no_pieces() -> None:
-    with pytest.raises(ValueError, match="pieces"):
+    with pytest.raises(ValueError, match="pieces must be"):
         Maxout(7, 3, pieces=0)
