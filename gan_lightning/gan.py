@@ -194,7 +194,7 @@ class GAN(LightningModule):
         for name, of_all_ranks in resumed["states"].items():
             if len(of_all_ranks) != self.trainer.world_size:
                 return  # with another number of devices likewise
-            state = of_all_ranks[self.global_rank]
+            state = of_all_ranks[self.global_rank].clone()  # torch misreads a state that is part of a larger tensor
             match name:
                 case "latent":
                     self.sample_latent(0)
@@ -207,5 +207,8 @@ class GAN(LightningModule):
 
     def _of_all_ranks(self, state: Tensor) -> Tensor:
         """One rank's state (n,) to those of all, (world_size, n)."""
-        gathered: Any = self.all_gather(state.to(self.device))
-        return gathered.cpu().view(-1, len(state))
+        if self.trainer.world_size == 1:
+            return state[None]
+        states = [torch.empty_like(state, device=self.device) for _ in range(self.trainer.world_size)]
+        torch.distributed.all_gather(states, state.to(self.device))
+        return torch.stack(states).cpu()

@@ -136,6 +136,8 @@ def _refuse_what_cannot_train(settings: DictConfig) -> None:
 
 def _quieten_lightning() -> None:
     """Leave out what does not concern the user; each line says why."""
+    import lightning.pytorch  # noqa: F401  # as it is imported, it sets the level of its logger
+
     # The device is in our own first line; the rest are hints at other products.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     # Statistics hands on what is left at the end of each epoch, however short.

@@ -286,3 +286,23 @@ def test_the_reports_grid_in_one_word(run: Run) -> None:
     settings = OmegaConf.load(Path(__file__).parents[1] / "conf" / "hparams_search" / "report_grid.yaml")
     values = [str(value).split(",") for value in settings.hydra.sweeper.params.values()]
     assert math.prod(len(v) for v in values) == 18
+
+
+@pytest.mark.slow
+def test_two_processes_train_together_and_go_on_bit_for_bit(run: Run) -> None:
+    """On the CPU; each process draws its own latents and its own half of the images."""
+    strategy = "+trainer.strategy=ddp_find_unused_parameters_true"
+
+    def train(*words: str) -> None:
+        command = [sys.executable, "-m", "gan_lightning.train", *SHORT, "trainer.devices=2", strategy, *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("MNIST5k: 40 images") == 1
+
+    train("trainer.max_epochs=3", "output_dir=whole")
+    train("trainer.max_epochs=2")
+    train("trainer.max_epochs=3", "ckpt_path=run/checkpoints/last.ckpt")
+    assert_same_weights(weights("whole/checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
+    latent = torch.load("run/checkpoints/last.ckpt", weights_only=True)["random"]["states"]["latent"]
+    assert not torch.equal(latent[0], latent[1])
+    assert torch.load("run/checkpoints/last.ckpt", weights_only=True)["alternations"] == 9  # 20 images each, 8 a batch

@@ -57,7 +57,7 @@ class Statistics(Callback):
         if self._count:
             self._hand_on(trainer, pl_module)
         # Checkpoints are named after it, like the pictures: epochs are counted from 1.
-        pl_module.log("epoch", trainer.current_epoch + 1.0, logger=False)
+        pl_module.log("epoch", trainer.current_epoch + 1.0, logger=False, sync_dist=True)
 
     def _hand_on(self, trainer: Trainer, pl_module: Any) -> None:
         assert self._sum is not None
