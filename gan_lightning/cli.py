@@ -125,7 +125,7 @@ def _known_keys(config_name: str, words: list[str]) -> list[str]:
             if isinstance(child, dict):
                 yield from keys(child, f"{prefix}{key}.")
 
-    return [*groups, *(key for key in keys(settings) if not key.startswith("hydra"))]
+    return list(dict.fromkeys([*groups, *(key for key in keys(settings) if not key.startswith("hydra"))]))
 
 
 def _exit(explanation: str) -> None:

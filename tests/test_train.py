@@ -213,6 +213,7 @@ def look_at(address: str) -> None:
     assert get("plugin/images/images?tag=samples&run=run&sample=0")[-1]["step"] == 10
     names = {info["name"] for info in get("plugin/hparams/experiment", experimentName="")["hparamInfos"]}
     assert names >= {"optimizer.generator.lr", "dataset.batch_size", "gan.discriminator_steps", "objective"}
+    assert not any(name.startswith("callbacks") or name.endswith("_dir") for name in names)
 
 
 def test_a_crash_is_loud_and_the_epochs_before_it_are_kept(run: Run, whole: Path) -> None:

@@ -27,3 +27,7 @@ class ProgressBar(TQDMProgressBar):
             "G loss": f"{history[-1]['generator_loss']:.3f}",
             "images/s": f"{history[-1]['images_per_second']:,.0f}",
         }
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        if self._train_progress_bar is not None:  # so that what is said next begins on a line of its own
+            self._train_progress_bar.close()

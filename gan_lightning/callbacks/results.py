@@ -10,6 +10,18 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from gan_lightning.callbacks.statistics import TAGS, Statistics
 
+HYPERPARAMETERS = (
+    "dataset",
+    "gan",
+    "model",
+    "objective",
+    "optimizer",
+    "seed",
+    "trainer.max_epochs",
+    "trainer.precision",
+)
+"""What TensorBoard's table of runs shows of the settings: what decides the outcome, not where it is written."""
+
 
 def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, float | str]:
     """Nested settings as one flat dict for TensorBoard: `{"gan": {"seed": 0}}` becomes `{"gan.seed": 0}`.
@@ -52,7 +64,7 @@ class Results(Callback):
         if trainer.is_global_zero:
             self.path.unlink(missing_ok=True)  # of the run that this one goes on with
         for logger in trainer.loggers:
-            logger.log_hyperparams(flatten(dict(pl_module.hparams)))
+            logger.log_hyperparams(self._hyperparameters(pl_module))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         history = Statistics.of(trainer).history
@@ -72,10 +84,18 @@ class Results(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(
-                    flatten(dict(pl_module.hparams)),
+                    self._hyperparameters(pl_module),
                     {f"final/{name}": value for name, value in means.items()},
                     step=pl_module.alternations,  # type: ignore[arg-type]
                 )
+
+    @staticmethod
+    def _hyperparameters(pl_module: LightningModule) -> dict[str, float | str]:
+        return {
+            name: value
+            for name, value in flatten(dict(pl_module.hparams)).items()
+            if f"{name}.".startswith(tuple(f"{shown}." for shown in HYPERPARAMETERS)) and name != "dataset.data_dir"
+        }
 
     def _total_seconds(self) -> float:
         return self._seconds + time.perf_counter() - self._since

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import tarfile
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -163,7 +164,18 @@ def test_a_set_that_is_nowhere_is_one_line(module_class: type[MNIST], tmp_path: 
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Of a server of the folder `server`, which torchvision may download from."""
+    handler = partial(QuietHandler, directory=str(tmp_path / "server"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        monkeypatch.setattr("torchvision.datasets.utils.urllib.request.urlopen", URLOPEN)
+        yield f"http://127.0.0.1:{httpd.server_port}/"
+        httpd.shutdown()
+
+
+@pytest.fixture
+def server(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with MNIST's archives, from which torchvision downloads, with its own checks of them."""
     folder = tmp_path / "server"
     write_idx_set(folder)
@@ -172,14 +184,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         archive = gzip.compress(path.read_bytes())
         (folder / f"{path.name}.gz").write_bytes(archive)
         resources.append((f"{path.name}.gz", hashlib.md5(archive).hexdigest()))
-    handler = partial(QuietHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        monkeypatch.setattr("torchvision.datasets.utils.urllib.request.urlopen", URLOPEN)
-        monkeypatch.setattr(datasets.MNIST, "mirrors", [f"http://127.0.0.1:{httpd.server_port}/"])
-        monkeypatch.setattr(datasets.MNIST, "resources", resources)
-        yield folder
-        httpd.shutdown()
+    monkeypatch.setattr(datasets.MNIST, "mirrors", [address])
+    monkeypatch.setattr(datasets.MNIST, "resources", resources)
+    return folder
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -202,6 +209,18 @@ def test_downloads_whole_and_once(server: Path, tmp_path: Path, monkeypatch: pyt
     assert sorted(path.name for path in (data_dir / "MNIST" / "raw").iterdir()) == sorted(modules[0].files())
     assert [path.name for path in data_dir.iterdir() if path.is_dir()] == ["MNIST"]  # nothing temporary is left
     assert len(ready(modules[0]).train_set) == NUM_TRAIN
+
+
+def test_downloads_cifar10(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = write_cifar10(tmp_path / "server" / "cifar-10-batches-py", monkeypatch)
+    archive = tmp_path / "server" / datasets.CIFAR10.filename
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(tmp_path / "server" / "cifar-10-batches-py", "cifar-10-batches-py")
+    monkeypatch.setattr(datasets.CIFAR10, "url", f"{address}{archive.name}")
+    monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
+    module = ready(CIFAR10(data_dir=str(tmp_path / "data")))
+    assert module.test_set.tensors[1].tolist() == batches["test_batch"]["labels"]
+    assert {path.name for path in (tmp_path / "data").iterdir() if path.is_dir()} == {"cifar-10-batches-py"}
 
 
 def test_an_archive_with_a_wrong_checksum_is_refused(server: Path, tmp_path: Path) -> None:
