@@ -41,8 +41,12 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[
             # Hydra refuses -m between two overrides.
             words = sorted(sys.argv[1:] if args is None else args, key=lambda word: word not in ("-m", "--multirun"))
 
+            begun = False
+
             @functools.wraps(task)
             def job(settings: DictConfig) -> None:
+                nonlocal begun
+                begun = True
                 try:
                     task(settings)
                 except MISTAKES as mistake:
@@ -62,6 +66,11 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[
                 if show_traceback:
                     raise
                 _exit(_explain(mistake, config_name, words))
+            except ValueError as mistake:
+                # Hydra's answer to objective=null, say; from a job, it is an error of ours, and loud.
+                if begun or show_traceback:
+                    raise
+                _exit(_one_line(mistake))
             except KeyboardInterrupt:
                 sys.exit(130)
 
@@ -134,10 +143,13 @@ def _exit(explanation: str) -> None:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Hydra makes a run's folder before the run is known to be possible; take it back while nothing is in it."""
+    """Hydra makes a run's folder before the run is known to be possible; take it back while nothing is in it.
+
+    So are empty folders above it, below the current one: `outputs/mnist5k` and `outputs`.
+    """
     with contextlib.suppress(OSError):
         for made in (folder, *folder.parents):
-            if Path.cwd().is_relative_to(made):
+            if not made.is_relative_to(Path.cwd()) or made == Path.cwd():
                 break
             made.rmdir()
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shlex
 import sys
 import warnings
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 @door("config")
 def main(settings: DictConfig) -> None:
     """Build what the settings name, train it, and say where everything is."""
+    for folder in ("output_dir", "data_dir"):
+        if not settings[folder]:
+            raise UserError(f"{folder} is empty; to use the current folder, say {folder}=.")
     output_dir = Path(HydraConfig.get().runtime.output_dir)
     settings.output_dir = os.path.relpath(output_dir)
     # Lightning is imported from here on, not above, because it takes seconds: --help and mistyped keys need not wait.
@@ -36,20 +40,25 @@ def main(settings: DictConfig) -> None:
     _quieten_lightning()
     with user_mistakes():
         _refuse_what_cannot_train(settings)
+        if checkpoint is not None and "tensorboard" in settings.logger:
+            # Points that the run had logged past the checkpoint are drawn anew.
+            OmegaConf.update(settings, "logger.tensorboard.purge_step", checkpoint["alternations"] + 1, force_add=True)
         gan, datamodule, trainer = build(settings)
         if checkpoint is not None:
             _check_resume(checkpoint, dict(gan.hparams))
         datamodule.prepare_data()
         datamodule.setup("fit")
         images = datamodule.train_images
+        share = settings.trainer.limit_train_batches
+        if isinstance(share, float) and share * len(datamodule.train_dataloader()) < 1:
+            raise UserError(f"trainer.limit_train_batches={share} is less than one batch of an epoch")
         if checkpoint is None:
             gan.generator.initialise_from(images)  # type: ignore[operator]
     if not trainer.is_global_zero:
         trainer.fit(gan, datamodule, ckpt_path=settings.ckpt_path, weights_only=True)
         return
 
-    output_dir.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(settings, output_dir / "config.yaml")
+    _claim(output_dir, settings)
     log.info(
         "%s: %s images, generator %s and discriminator %s parameters, on %s at %s, seed %s",
         datamodule.title,
@@ -73,6 +82,8 @@ def build(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
     from hydra.utils import instantiate
     from lightning.pytorch import seed_everything
 
+    from gan_lightning.callbacks.statistics import Statistics
+
     seed_everything(settings.seed, workers=True, verbose=False)
     datamodule = instantiate(settings.dataset)
     generator, discriminator = (
@@ -93,10 +104,11 @@ def build(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
     datamodule.batches_per_alternation = gan.batches_per_alternation
     trainer = instantiate(
         settings.trainer,
-        callbacks=list(instantiate(settings.callbacks).values()),
-        logger=list(instantiate(settings.logger).values()),
+        callbacks=[callback for callback in instantiate(settings.callbacks).values() if callback is not None],
+        logger=[logger for logger in instantiate(settings.logger).values() if logger is not None],
         _convert_="all",
     )
+    Statistics.of(trainer)  # refused here if it is missing
     return gan, datamodule, trainer
 
 
@@ -104,26 +116,22 @@ def _refuse_what_cannot_train(settings: DictConfig) -> None:
     import torch
     from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-    output_dir, trainer = Path(settings.output_dir), settings.trainer
-    resumed_here = settings.ckpt_path is not None and Path(settings.ckpt_path).resolve().is_relative_to(
-        output_dir.resolve()
-    )
-    begun = any((output_dir / name).exists() for name in ("metrics.json", "checkpoints/last.ckpt"))
+    trainer = settings.trainer
     first_rank = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # the others may start later
-    if begun and not resumed_here and first_rank:
-        raise UserError(
-            f"{output_dir} already holds a run; choose another output_dir,"
-            f" or go on with that one: ckpt_path={output_dir}/checkpoints/last.ckpt"
-        )
+    if first_rank and Path(settings.output_dir, "config.yaml").exists() and not _goes_on_in_its_folder(settings):
+        raise _already_holds_a_run(settings)
     for player in ("generator", "discriminator"):
         rate = OmegaConf.select(settings, f"optimizer.{player}.lr")
-        if not isinstance(rate, float | int) or not rate >= 0:
+        if not isinstance(rate, float | int) or isinstance(rate, bool) or not 0 <= rate < float("inf"):
             raise UserError(f"optimizer.{player}.lr must be a number of at least 0, not {rate!r}")
     whole_number("seed", settings.seed, at_least=0)
     whole_number("trainer.max_epochs", trainer.max_epochs, at_least=1)
-    if not trainer.limit_train_batches > 0:
-        raise UserError(f"trainer.limit_train_batches must be more than 0, not {trainer.limit_train_batches}")
-    if str(trainer.precision) not in ("32", "32-true", "64", "64-true", "bf16", "bf16-mixed", "bf16-true"):
+    if not isinstance(trainer.limit_train_batches, float | int) or not trainer.limit_train_batches > 0:
+        raise UserError(
+            "trainer.limit_train_batches must be a share of at most 1.0 or a number of batches,"
+            f" not {trainer.limit_train_batches!r}"
+        )
+    if str(trainer.precision) not in ("32", "32-true", "bf16-mixed"):
         raise UserError(f"trainer.precision must be 32-true or bf16-mixed, not {trainer.precision}")
     for key, harmless in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
         if trainer.get(key, harmless) != harmless:
@@ -132,6 +140,35 @@ def _refuse_what_cannot_train(settings: DictConfig) -> None:
         raise UserError("trainer.accelerator is gpu, but torch finds no GPU here; trainer=cpu trains without one")
     if HydraConfig.get().mode == RunMode.MULTIRUN and trainer.devices not in (1, "1"):
         raise UserError(f"a job of a sweep trains on one device, not on trainer.devices={trainer.devices}")
+
+
+def _goes_on_in_its_folder(settings: DictConfig) -> bool:
+    """Whether the checkpoint to go on from is the output folder's own."""
+    if settings.ckpt_path is None:
+        return False
+    return Path(str(settings.ckpt_path)).resolve().is_relative_to(Path(settings.output_dir).resolve())
+
+
+def _already_holds_a_run(settings: DictConfig) -> UserError:
+    last = f"{settings.output_dir}/checkpoints/last.ckpt"
+    go_on = f", or go on with that one: {_word('ckpt_path', last)}" if Path(last).exists() else ""
+    return UserError(f"{settings.output_dir} already holds a run; choose another output_dir{go_on}")
+
+
+def _claim(output_dir: Path, settings: DictConfig) -> None:
+    """Write config.yaml, which makes the folder this run's; of two runs that want it, one gets it."""
+    output_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with (output_dir / "config.yaml").open("w" if _goes_on_in_its_folder(settings) else "x") as file:
+            OmegaConf.save(settings, file)
+    except FileExistsError:
+        raise _already_holds_a_run(settings) from None
+
+
+def _word(key: str, value: str) -> str:
+    """`key=value` as Hydra reads it back, whatever characters the value has."""
+    plain = re.fullmatch(r"[\w./:-]+", value, re.ASCII)
+    return f"{key}={value}" if plain else "{}='{}'".format(key, value.replace("'", r"\'"))
 
 
 def _quieten_lightning() -> None:
@@ -170,10 +207,10 @@ def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any]) 
 def _say_where(settings: DictConfig, more_epochs: int) -> None:
     replaced = ("ckpt_path=", "output_dir=", "trainer.max_epochs=", "hparams_search=")
     go_on = [word for word in HydraConfig.get().overrides.task if not word.startswith(replaced)]
-    go_on += [f"trainer.max_epochs={more_epochs}", f"output_dir={settings.output_dir}"]
+    go_on.append(f"trainer.max_epochs={more_epochs}")
     last = f"{settings.output_dir}/checkpoints/last.ckpt"
     if Path(last).exists():
-        go_on.append(f"ckpt_path={last}")
+        go_on += [_word("output_dir", settings.output_dir), _word("ckpt_path", last)]
     runs = os.path.dirname(settings.output_dir) or "."
     log.info("pictures:    %s (samples/ has one of each epoch)", settings.output_dir)
     log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", shlex.quote(runs))

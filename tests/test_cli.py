@@ -1,5 +1,6 @@
 """Bad input: one clear line, an exit code other than 0, and nothing left behind that looks finished."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -57,8 +58,21 @@ MISTAKES = {
     ),
     "epochs": (["trainer.max_epochs=-7"], "trainer.max_epochs must be a whole number of at least 1, not -7"),
     "no epochs": (["trainer.max_epochs=0"], "trainer.max_epochs must be a whole number of at least 1, not 0"),
-    "no batches": (["trainer.limit_train_batches=0"], "limit_train_batches must be more than 0"),
+    "no batches": (["trainer.limit_train_batches=0"], "trainer.limit_train_batches must be a share"),
     "fp16": (["trainer.precision=16-mixed"], "trainer.precision must be 32-true or bf16-mixed"),
+    "a small share": (
+        ["trainer.limit_train_batches=0.001"],
+        "limit_train_batches=0.001 is less than one batch",
+    ),
+    "a share in words": (["trainer.limit_train_batches=all"], "trainer.limit_train_batches must be a share"),
+    "float64": (["trainer.precision=64-true"], "trainer.precision must be 32-true or bf16-mixed"),
+    "no group": (["objective=null"], "Config group override must be a string or a list"),
+    "no statistics": (["~callbacks.statistics"], "leave it in"),
+    "no folder": (["output_dir="], "output_dir is empty"),
+    "infinite rate": (["optimizer.lr=inf"], "optimizer.generator.lr must be a number of at least 0, not inf"),
+    "true rate": (["optimizer.lr=true"], "optimizer.generator.lr must be a number of at least 0, not True"),
+    "width": (["model.generator.hidden_dims=[0]"], "each of hidden_dims must be a whole number of at least 1, not 0"),
+    "other width": (["model.discriminator.maxout_dim=0"], "the width of a Maxout layer must be a whole number"),
     "clipping": (["+trainer.gradient_clip_val=1"], "trainer.gradient_clip_val is not for two players"),
     "seed": (["seed=-1"], "seed must be a whole number of at least 0, not -1"),
     "no seed": (["seed=null"], "seed must be a whole number of at least 0, not None"),
@@ -83,7 +97,8 @@ def test_one_line(mistake: str, run: Run) -> None:
     if "GPU" in mistake and torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     overrides, expected = MISTAKES[mistake]
-    assert expected in the_one_line(run("output_dir=outputs/run", *overrides))
+    folder = [] if overrides == ["output_dir="] else ["output_dir=outputs/run"]
+    assert expected in the_one_line(run(*folder, *overrides))
     assert not Path("outputs").exists()
 
 
@@ -139,6 +154,32 @@ def test_the_folder_one_stands_in_is_left_alone(run: Run) -> None:
     the_one_line(run("gan.discriminator_steps=0", "output_dir=a/b/c"))
     assert Path.cwd().exists()
     assert not list(Path.cwd().iterdir())
+
+
+def test_folders_that_the_user_made_are_left_alone(run: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+    mine = tmp_path_factory.mktemp("mine") / "empty"
+    mine.mkdir()
+    the_one_line(run("gan.discriminator_steps=0", f"output_dir={mine}/run"))
+    assert mine.exists()
+
+
+@pytest.mark.parametrize("name", ["a,b", "a=b", "(a) [b]", "it's", "ü"])
+def test_a_folder_of_any_name_and_the_command_that_goes_on_in_it(name: str, run: Run) -> None:
+    quoted = name.replace("'", r"\'")
+    outcome = run(*SHORT[:-1], "trainer.max_epochs=1", f"output_dir='out/{quoted}'")
+    assert outcome.exit_code == 0, outcome.stderr
+    words = shlex.split(outcome.stdout.splitlines()[-1].partition("gan_lightning.train ")[2])
+    assert run(*words).exit_code == 0
+    assert Path(f"out/{name}/samples/epoch_0002.png").exists()
+
+
+def test_of_two_runs_that_want_a_folder_one_gets_it(run: Run) -> None:
+    """Also before either of them has a checkpoint: the folder is claimed as training begins."""
+    with pytest.raises(RuntimeError, match="plug"):
+        run(*SHORT, "trainer.max_epochs=1", "+callbacks.plug={_target_: plugs.Crash, after: 1}")
+    line = the_one_line(run(*SHORT, "trainer.max_epochs=1"))
+    assert "run already holds a run" in line
+    assert "ckpt_path" not in line  # there is none to go on from
 
 
 def test_a_sweep_over_several_devices_is_refused(run: Run) -> None:

@@ -289,6 +289,21 @@ def test_the_reports_grid_in_one_word(run: Run) -> None:
     assert math.prod(len(v) for v in values) == 18
 
 
+def test_going_on_from_an_older_checkpoint_draws_the_curves_anew(run: Run) -> None:
+    every = (*SHORT, "callbacks.checkpoints.every_n_epochs=1")
+    run(*every, "trainer.max_epochs=3")
+    run(*every, "trainer.max_epochs=4", "ckpt_path=run/checkpoints/epoch_0001.ckpt")
+    steps = [event.step for event in events("run").Scalars("loss/generator")]
+    assert steps == [2, 4, 5, 7, 9, 10, 12, 14, 15, 17, 19, 20]
+    assert [event.step for event in events("run").Images("samples")] == [5, 10, 15, 20]
+
+
+def test_a_run_that_time_cuts_short_is_not_finished(run: Run) -> None:
+    assert run(*SHORT, "trainer.max_epochs=9", "+trainer.max_steps=18").exit_code == 0
+    assert Path("run/loss_curves.png").exists()
+    assert not Path("run/metrics.json").exists()
+
+
 @pytest.mark.slow
 def test_two_processes_train_together_and_go_on_bit_for_bit(run: Run) -> None:
     """On the CPU; each process draws its own latents and its own half of the images."""

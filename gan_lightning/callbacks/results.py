@@ -1,6 +1,7 @@
 """The results of a finished run."""
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -68,18 +69,21 @@ class Results(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         history = Statistics.of(trainer).history
-        if not trainer.is_global_zero or not history:
+        stopped_early = trainer.current_epoch != trainer.max_epochs  # by +trainer.max_time=…, say
+        if not trainer.is_global_zero or not history or stopped_early:
             return
         last = [point for point in history if point["epoch"] == history[-1]["epoch"]]
         means = {name: sum(point[name] for point in last) / len(last) for name in (*TAGS, "images_per_second")}
-        results = {
+        results: dict[str, Any] = {
             "epochs": trainer.current_epoch,
             "alternations": pl_module.alternations,
             "training_seconds": self._total_seconds(),
             **means,
         }
         unfinished = self.path.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(results, indent=2) + "\n")
+        # JSON has no NaN: what diverged is null.
+        finite = {name: value if math.isfinite(value) else None for name, value in results.items()}
+        unfinished.write_text(json.dumps(finite, indent=2, allow_nan=False) + "\n")
         unfinished.replace(self.path)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

@@ -7,6 +7,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from gan_lightning.errors import UserError
+
 TAGS = {
     "generator_loss": "loss/generator",
     "discriminator_loss": "loss/discriminator",
@@ -37,8 +39,15 @@ class Statistics(Callback):
 
     @classmethod
     def of(cls, trainer: Trainer) -> "Statistics":
-        """The one among the trainer's callbacks."""
-        return next(callback for callback in trainer.callbacks if isinstance(callback, cls))  # type: ignore
+        """The one among the trainer's callbacks.
+
+        Raises:
+            UserError: if there is none.
+        """
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, cls):
+                return callback
+        raise UserError("the other callbacks read callbacks.statistics; leave it in")
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()

@@ -68,6 +68,11 @@ class ImageDataModule(LightningDataModule):
             self._at_most("num_train_images", len(images))
             images, labels = images[: self.num_train_images], labels[: self.num_train_images]
             self._at_most("batch_size", len(images))
+            if (needed := self.batch_size * self.batches_per_alternation) > len(images):
+                raise ValueError(
+                    f"one alternation takes {needed} images ({self.batches_per_alternation} batches of"
+                    f" {self.batch_size}), but {self.title} has only {len(images)} training images"
+                )
             self.train_set = TensorDataset(images, labels)
         if stage != "fit" and self.test_set is None:
             self.test_set = TensorDataset(*self.load(train=False))

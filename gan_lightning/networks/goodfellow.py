@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.checks import whole_number
 from gan_lightning.networks import players
 from gan_lightning.networks.maxout import Maxout
 
@@ -35,6 +36,7 @@ class Generator(players.Generator):
         weight_scale: float = 0.05,
     ) -> None:
         super().__init__(latent_dim, latent_distribution="uniform")
+        whole_number("hidden_dim", hidden_dim, at_least=1)
         self.image_shape = tuple(image_shape)
         self.hidden = nn.Sequential(
             nn.Linear(latent_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, hidden_dim), nn.ReLU()

@@ -15,11 +15,12 @@ class Maxout(nn.Module):
         pieces: how many affine maps the maximum is taken over.
 
     Raises:
-        ValueError: if `pieces` is not a whole number of at least 1.
+        ValueError: if `out_features` or `pieces` is not a whole number of at least 1.
     """
 
     def __init__(self, in_features: int, out_features: int, pieces: int = 2) -> None:
         super().__init__()
+        whole_number("the width of a Maxout layer", out_features, at_least=1)
         whole_number("pieces", pieces, at_least=1)
         self.pieces = pieces
         # Rows j · out_features … hold piece j, so that the pieces of one batch are contiguous blocks.

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from gan_lightning.checks import whole_number
 from gan_lightning.networks import players
 from gan_lightning.networks.maxout import Maxout
 
@@ -28,6 +29,8 @@ class Generator(players.Generator):
         negative_slope: float = 0.2,
     ) -> None:
         super().__init__(latent_dim)
+        for width in hidden_dims:
+            whole_number("each of hidden_dims", width, at_least=1)
         layers: list[nn.Module] = []
         for wide_in, wide_out in pairwise([latent_dim, *hidden_dims]):
             layers += [nn.Linear(wide_in, wide_out), nn.LeakyReLU(negative_slope)]
@@ -63,6 +66,7 @@ class Discriminator(players.Discriminator):
         negative_slope: float = 0.2,
     ) -> None:
         super().__init__()
+        whole_number("hidden_dim", hidden_dim, at_least=1)
         self.layers = nn.Sequential(
             nn.Flatten(),
             nn.Linear(math.prod(image_shape), hidden_dim),

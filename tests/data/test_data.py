@@ -105,6 +105,14 @@ def test_an_alternation_of_several_batches(tmp_path: Path) -> None:
     assert [len(images) for images, _ in module.train_dataloader()] == [39]
 
 
+def test_refuses_an_alternation_larger_than_the_data_set(tmp_path: Path) -> None:
+    write_idx_set(tmp_path / MNIST.subfolder)
+    module = MNIST(batch_size=10, data_dir=str(tmp_path))
+    module.batches_per_alternation = 5
+    with pytest.raises(ValueError, match=r"one alternation takes 50 images \(5 batches of 10\), but MNIST has only 40"):
+        module.setup("fit")
+
+
 def test_the_first_so_many_images(tmp_path: Path) -> None:
     arrays = write_idx_set(tmp_path / MNIST.subfolder)
     module = ready(MNIST(data_dir=str(tmp_path), batch_size=4, num_train_images=4))
