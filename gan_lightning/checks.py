@@ -1,5 +1,6 @@
 """What a setting must be."""
 
+import math
 from typing import Any
 
 
@@ -11,3 +12,13 @@ def whole_number(name: str, value: Any, at_least: int) -> None:
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
         raise ValueError(f"{name} must be a whole number of at least {at_least}, not {value!r}")
+
+
+def number(name: str, value: Any, at_least: float) -> None:
+    """Accept a finite number that is large enough.
+
+    Raises:
+        ValueError: if `value` is anything else; the message begins with `name`.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not at_least <= value < math.inf:
+        raise ValueError(f"{name} must be a number of at least {at_least:g}, not {value!r}")

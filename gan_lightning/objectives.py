@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gan_lightning.checks import whole_number
+from gan_lightning.checks import number, whole_number
 from gan_lightning.losses import discriminator_cross_entropy, generator_minimax, generator_non_saturating
 
 
@@ -34,6 +34,7 @@ class NonSaturating(Objective):
     """
 
     def __init__(self, discriminator_scale: float = 1.0) -> None:
+        number("discriminator_scale", discriminator_scale, at_least=0)
         self.discriminator_scale = discriminator_scale
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

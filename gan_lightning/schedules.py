@@ -5,7 +5,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from gan_lightning.checks import whole_number
+from gan_lightning.checks import number, whole_number
 
 
 class Goodfellow2014(LRScheduler):
@@ -23,7 +23,7 @@ class Goodfellow2014(LRScheduler):
         updates_per_epoch: an epoch here is so many updates; 500 are 50,000 images in batches of 100.
 
     Raises:
-        ValueError: if the optimizer has no momentum, or a count is too small.
+        ValueError: if the optimizer has no momentum, or a setting is not a number or too small.
     """
 
     def __init__(
@@ -35,6 +35,9 @@ class Goodfellow2014(LRScheduler):
         momentum_epochs: int = 250,
         updates_per_epoch: int = 500,
     ) -> None:
+        number("decay", decay, at_least=1)
+        number("min_lr", min_lr, at_least=0)
+        number("last_momentum", last_momentum, at_least=0)
         whole_number("momentum_epochs", momentum_epochs, at_least=2)
         whole_number("updates_per_epoch", updates_per_epoch, at_least=1)
         if any("momentum" not in group for group in optimizer.param_groups):

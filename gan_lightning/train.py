@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lightning.checks import whole_number
+from gan_lightning.checks import number, whole_number
 from gan_lightning.cli import door, user_mistakes
 from gan_lightning.config import differences, read_checkpoint
 from gan_lightning.errors import UserError
@@ -122,10 +122,10 @@ def _refuse_what_cannot_train(settings: DictConfig) -> None:
         raise _already_holds_a_run(settings)
     for player in ("generator", "discriminator"):
         rate = OmegaConf.select(settings, f"optimizer.{player}.lr")
-        if not isinstance(rate, float | int) or isinstance(rate, bool) or not 0 <= rate < float("inf"):
-            raise UserError(f"optimizer.{player}.lr must be a number of at least 0, not {rate!r}")
+        number(f"optimizer.{player}.lr", rate, at_least=0)
     whole_number("seed", settings.seed, at_least=0)
     whole_number("trainer.max_epochs", trainer.max_epochs, at_least=1)
+    whole_number("trainer.log_every_n_steps", trainer.log_every_n_steps, at_least=1)
     if not isinstance(trainer.limit_train_batches, float | int) or not trainer.limit_train_batches > 0:
         raise UserError(
             "trainer.limit_train_batches must be a share of at most 1.0 or a number of batches,"

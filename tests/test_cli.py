@@ -73,6 +73,24 @@ MISTAKES = {
     "true rate": (["optimizer.lr=true"], "optimizer.generator.lr must be a number of at least 0, not True"),
     "width": (["model.generator.hidden_dims=[0]"], "each of hidden_dims must be a whole number of at least 1, not 0"),
     "other width": (["model.discriminator.maxout_dim=0"], "the width of a Maxout layer must be a whole number"),
+    **{
+        key: ([f"{key}={value}"], f"{key.rpartition('.')[2]} must be a ")
+        for key, value in (
+            ("model.generator.negative_slope", "abc"),
+            ("model.discriminator.negative_slope", "abc"),
+            ("model.discriminator.dropout", "nan"),
+            ("trainer.log_every_n_steps", "abc"),
+            ("callbacks.samples.seed", "abc"),
+            ("callbacks.real_and_fake.seed", "1e23"),
+            ("callbacks.progress_bar.refresh_rate", "abc"),
+            ("callbacks.training_gif.seconds", "abc"),
+        )
+    },
+    "scale": (["objective=non_saturating", "objective.discriminator_scale=x"], "discriminator_scale must be a number"),
+    "decay": (
+        ["optimizer=goodfellow_sgd", "optimizer.scheduler.decay=0"],
+        "decay must be a number of at least 1",
+    ),
     "clipping": (["+trainer.gradient_clip_val=1"], "trainer.gradient_clip_val is not for two players"),
     "seed": (["seed=-1"], "seed must be a whole number of at least 0, not -1"),
     "no seed": (["seed=null"], "seed must be a whole number of at least 0, not None"),

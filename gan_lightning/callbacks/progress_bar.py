@@ -6,6 +6,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from gan_lightning.callbacks.statistics import Statistics
+from gan_lightning.checks import whole_number
 
 
 class ProgressBar(TQDMProgressBar):
@@ -16,6 +17,7 @@ class ProgressBar(TQDMProgressBar):
     """
 
     def __init__(self, refresh_rate: int = 20) -> None:
+        whole_number("refresh_rate", refresh_rate, at_least=0)
         super().__init__(refresh_rate=refresh_rate)
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:

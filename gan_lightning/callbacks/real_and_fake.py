@@ -20,6 +20,7 @@ class RealAndFake(Picture):
 
     def __init__(self, path: str, num_samples: int = 64, seed: int = 0) -> None:
         whole_number("num_samples", num_samples, at_least=1)
+        whole_number("seed", seed, at_least=0)
         super().__init__(path)
         self.num_samples = num_samples
         self.seed = seed

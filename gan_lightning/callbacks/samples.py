@@ -20,6 +20,7 @@ class Samples(Callback):
 
     def __init__(self, folder: str, num_samples: int = 64, seed: int = 0) -> None:
         whole_number("num_samples", num_samples, at_least=1)
+        whole_number("seed", seed, at_least=0)
         self.folder = Path(folder)
         self.num_samples = num_samples
         self.seed = seed

@@ -7,6 +7,7 @@ from PIL import Image
 
 from gan_lightning.callbacks.picture import Picture
 from gan_lightning.callbacks.statistics import Statistics
+from gan_lightning.checks import number
 
 
 class TrainingGif(Picture):
@@ -20,6 +21,7 @@ class TrainingGif(Picture):
 
     def __init__(self, path: str, folder: str, seconds: float = 10.0) -> None:
         super().__init__(path)
+        number("seconds", seconds, at_least=0)
         self.folder = Path(folder)
         self.seconds = seconds
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.checks import whole_number
+from gan_lightning.checks import number, whole_number
 from gan_lightning.networks import players
 from gan_lightning.networks.maxout import Maxout
 
@@ -37,6 +37,7 @@ class Generator(players.Generator):
     ) -> None:
         super().__init__(latent_dim, latent_distribution="uniform")
         whole_number("hidden_dim", hidden_dim, at_least=1)
+        number("weight_scale", weight_scale, at_least=0)
         self.image_shape = tuple(image_shape)
         self.hidden = nn.Sequential(
             nn.Linear(latent_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, hidden_dim), nn.ReLU()
@@ -80,6 +81,9 @@ class Discriminator(players.Discriminator):
         weight_scale: float = 0.005,
     ) -> None:
         super().__init__()
+        for name, value in (("input_dropout", input_dropout), ("hidden_dropout", hidden_dropout)):
+            number(name, value, at_least=0)
+        number("weight_scale", weight_scale, at_least=0)
         self.layers = nn.Sequential(
             nn.Flatten(),
             nn.Dropout(input_dropout),

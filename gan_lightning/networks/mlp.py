@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gan_lightning.checks import whole_number
+from gan_lightning.checks import number, whole_number
 from gan_lightning.networks import players
 from gan_lightning.networks.maxout import Maxout
 
@@ -29,6 +29,7 @@ class Generator(players.Generator):
         negative_slope: float = 0.2,
     ) -> None:
         super().__init__(latent_dim)
+        number("negative_slope", negative_slope, at_least=0)
         for width in hidden_dims:
             whole_number("each of hidden_dims", width, at_least=1)
         layers: list[nn.Module] = []
@@ -67,6 +68,8 @@ class Discriminator(players.Discriminator):
     ) -> None:
         super().__init__()
         whole_number("hidden_dim", hidden_dim, at_least=1)
+        number("dropout", dropout, at_least=0)
+        number("negative_slope", negative_slope, at_least=0)
         self.layers = nn.Sequential(
             nn.Flatten(),
             nn.Linear(math.prod(image_shape), hidden_dim),
