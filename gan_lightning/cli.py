@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.config import CONF
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, one_line
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[
                 # Hydra's answer to objective=null, say; from a job, it is an error of ours, and loud.
                 if begun or show_traceback:
                     raise
-                _exit(_one_line(mistake))
+                _exit(one_line(mistake))
             except KeyboardInterrupt:
                 sys.exit(130)
 
@@ -94,13 +94,9 @@ def user_mistakes() -> Iterator[None]:
     except InstantiationException as mistake:
         where = re.search(r"full_key: (\S+)", str(mistake))
         cause = mistake.__cause__ or mistake
-        raise UserError(f"{where[1]}: {_one_line(cause)}" if where else _one_line(cause)) from mistake
+        raise UserError(f"{where[1]}: {one_line(cause)}" if where else one_line(cause)) from mistake
     except Exception as mistake:
-        raise UserError(_one_line(mistake)) from mistake
-
-
-def _one_line(mistake: BaseException) -> str:
-    return " ".join(str(mistake).split())
+        raise UserError(one_line(mistake)) from mistake
 
 
 def _explain(mistake: Exception, config_name: str, words: list[str]) -> str:
@@ -115,7 +111,7 @@ def _explain(mistake: Exception, config_name: str, words: list[str]) -> str:
         return f"there is no setting {key!r}; --help lists the usual ones, --cfg job all of them"
     if isinstance(mistake, OSError) and mistake.filename is not None:
         return f"cannot use {mistake.filename}: {mistake.strerror}"
-    return _one_line(mistake)
+    return one_line(mistake)
 
 
 def _known_keys(config_name: str, words: list[str]) -> list[str]:

@@ -141,11 +141,15 @@ class GAN(LightningModule):
 
     def sample_latent(self, num_samples: int) -> Tensor:
         """Draw z (num_samples, latent_dim) from the training's own random numbers."""
+        return self.generator.sample_latent(num_samples, self._latent_random())  # type: ignore[operator]
+
+    def _latent_random(self) -> torch.Generator:
+        """The latents' own generator, made when the device is known."""
         if self._random is None:
             # Its own stream: seeded plainly, it would repeat the numbers that the weights were drawn from.
             entropy = np.random.SeedSequence((self.seed, self.global_rank)).generate_state(1)
             self._random = torch.Generator(self.device).manual_seed(int(entropy[0]))
-        return self.generator.sample_latent(num_samples, self._random)  # type: ignore[operator]
+        return self._random
 
     @torch.no_grad()
     def _fake_batches(self, sizes: list[int]) -> tuple[Tensor, ...]:
@@ -172,9 +176,7 @@ class GAN(LightningModule):
     # resumed run draws what an uninterrupted one would have drawn.
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.sample_latent(0)  # makes sure that the latents' generator is there
-        assert self._random is not None
-        states = {"latent": self._random.get_state(), "cpu": torch.get_rng_state()}
+        states = {"latent": self._latent_random().get_state(), "cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self.device)
         checkpoint["alternations"] = self.alternations
@@ -197,9 +199,7 @@ class GAN(LightningModule):
             state = of_all_ranks[self.global_rank].clone()  # torch misreads a state that is part of a larger tensor
             match name:
                 case "latent":
-                    self.sample_latent(0)
-                    assert self._random is not None
-                    self._random.set_state(state)
+                    self._latent_random().set_state(state)
                 case "cpu":
                     torch.set_rng_state(state)
                 case "cuda":

@@ -11,7 +11,7 @@ from filelock import FileLock
 from torchvision.datasets import VisionDataset
 
 from gan_lightning.data.base import ImageDataModule
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, one_line
 
 CONNECTION_TIMEOUT = 30.0
 """Seconds without an answer after which a server counts as out of reach; torchvision itself would wait for ever."""
@@ -84,7 +84,7 @@ class DownloadedDataModule(ImageDataModule):
             except Exception as reason:  # a download has many ways to fail
                 raise UserError(
                     f"{self.title} is not in {self.folder} and could not be downloaded"
-                    f" ({' '.join(str(reason).split())}); put {', '.join(self.missing())} there yourself,"
+                    f" ({one_line(reason)}); put {', '.join(self.missing())} there yourself,"
                     " or use the images that come with the install: dataset=mnist5k"
                 ) from reason
             self.folder.mkdir(parents=True, exist_ok=True)

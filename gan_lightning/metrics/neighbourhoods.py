@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_lightning.metrics.point_sets import check_points, squared_distances
+from gan_lightning.metrics.point_sets import CHUNK, check_points, squared_distances
 
 
 class Neighbourhoods(NamedTuple):
@@ -48,16 +48,16 @@ def neighbourhoods(real: Tensor, fake: Tensor, k: int = 5) -> Neighbourhoods:
     check_points("the real points", real, at_least=k + 1)
     check_points("the generated points", fake, at_least=k + 1)
     real_radii, fake_radii = squared_radii(real, k), squared_radii(fake, k)
-    in_some_real_ball, real_balls, in_some_fake_ball, holds_a_fake = 0, 0, 0, 0
-    for start, distances in zip(range(0, len(real), 1000), squared_distances(real, fake), strict=True):
-        in_real_ball = distances < real_radii[start : start + 1000, None]
+    real_balls, in_some_fake_ball, holds_a_fake = 0, 0, 0
+    in_some_real_ball = torch.zeros(len(fake), dtype=torch.bool, device=fake.device)
+    for radii, distances in zip(real_radii.split(CHUNK), squared_distances(real, fake), strict=True):
+        in_real_ball = distances < radii[:, None]
+        in_some_real_ball |= in_real_ball.any(0)
         holds_a_fake += int(in_real_ball.any(1).sum())
         real_balls += int(in_real_ball.sum())
         in_some_fake_ball += int((distances < fake_radii[None]).any(1).sum())
-    for distances in squared_distances(fake, real):
-        in_some_real_ball += int((distances < real_radii[None]).any(1).sum())
     return Neighbourhoods(
-        precision=in_some_real_ball / len(fake),
+        precision=int(in_some_real_ball.sum()) / len(fake),
         recall=in_some_fake_ball / len(real),
         density=real_balls / (k * len(fake)),
         coverage=holds_a_fake / len(real),
