@@ -27,15 +27,15 @@ MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
 """What ends in one line: settings that do not compose, or that cannot be; a file that cannot be used."""
 
 
-def door(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[..., None]]:
+def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[..., None]]:
     """Make a command of a function of the composed settings.
 
-    The command takes its arguments, those of the process unless a list is given, and exits with 1 and one line on
-    standard error for a user's mistake: a :class:`UserError`, or settings that do not compose. HYDRA_FULL_ERROR=1
-    shows the traceback instead.
+    What the function returns, Hydra hands to the sweep. The command takes its arguments, those of the process unless a
+    list is given, and exits with 1 and one line on standard error for a user's mistake: a :class:`UserError`, or
+    settings that do not compose. HYDRA_FULL_ERROR=1 shows the traceback instead.
     """
 
-    def decorate(task: Callable[[DictConfig], None]) -> Callable[..., None]:
+    def decorate(task: Callable[[DictConfig], Any]) -> Callable[..., None]:
         def main(args: list[str] | None = None) -> None:
             show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
             # Hydra refuses -m between two overrides.
@@ -44,11 +44,11 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[
             begun = False
 
             @functools.wraps(task)
-            def job(settings: DictConfig) -> None:
+            def job(settings: DictConfig) -> Any:
                 nonlocal begun
                 begun = True
                 try:
-                    task(settings)
+                    return task(settings)
                 except MISTAKES as mistake:
                     if HydraConfig.get().mode == RunMode.MULTIRUN:
                         # In the job's own log; the sweep goes on, and fails at its end.

@@ -1,20 +1,30 @@
 """Where the settings are, and what a checkpoint says of its own."""
 
+import glob
+import importlib
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_lightning.errors import UserError
+
+if TYPE_CHECKING:
+    from gan_lightning.data.base import ImageDataModule
+    from gan_lightning.networks.players import Discriminator, Generator
 
 _PACKAGE = Path(__file__).parent
 CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
 """The configuration folder: inside an installed package, beside it in a checkout."""
 
 FREE_ON_RESUME = {
-    *("output_dir", "ckpt_path", "data_dir", "dataset.data_dir", "callbacks", "logger"),
+    *("output_dir", "ckpt_path", "optimized_metric", "data_dir", "dataset.data_dir", "callbacks", "logger"),
     *("trainer.max_epochs", "trainer.log_every_n_steps", "trainer.default_root_dir", "trainer.enable_model_summary"),
     *("trainer.accelerator", "trainer.devices", "trainer.strategy", "trainer.deterministic"),
 }
 """Settings that a resumed run may change: how long and where it trains, and what is written down."""
+
+SEEDS = {"seed", "dataset.seed", "gan.seed"}
+"""Settings in which runs may differ that a mean over seeds takes together."""
 
 
 def read_checkpoint(path: str) -> dict[str, Any]:
@@ -37,6 +47,113 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     if not isinstance(settings, dict) or not {"gan", "model", "image_shape"} <= settings.keys():
         raise UserError(f"{path} is not a checkpoint of this project")
     return checkpoint
+
+
+def find_checkpoints(ckpt: Any) -> list[Path]:
+    """The checkpoints that a word, or a list of words, stands for: files, folders of runs or sweeps, and globs of them.
+
+    A run's folder stands for its last checkpoint, any other folder for the last one of every run below it.
+
+    Raises:
+        UserError: if a word stands for none.
+    """
+    found: list[Path] = []
+    for word in [ckpt] if isinstance(ckpt, str) else ckpt:
+        path = Path(str(word))
+        if re.search(r"[*?[]", str(word)) and not path.exists():
+            matches = [Path(match) for match in glob.glob(str(word), recursive=True)]  # noqa: PTH207
+            paths = [match for match in matches if match.suffix == ".ckpt" or _runs_in(match)]
+            if not paths:
+                raise UserError(f"no run and no checkpoint is called {word}")
+        else:
+            paths = [path]
+        for one in sorted(paths, key=_with_numbers):
+            if one.is_dir() and not _runs_in(one):
+                raise UserError(f"there is no run in {one}; a run leaves checkpoints/last.ckpt in its folder")
+            found += _runs_in(one) if one.is_dir() else [one]
+    return list(dict.fromkeys(found))
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    last = folder / "checkpoints" / "last.ckpt"
+    return [last] if last.exists() else sorted(folder.glob("**/checkpoints/last.ckpt"), key=_with_numbers)
+
+
+def _with_numbers(path: Path) -> list[tuple[int, str]]:
+    """Sorts 9 before 10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
+
+
+def load_generator(checkpoint: dict[str, Any]) -> "Generator":
+    """The trained generator of a checkpoint, on the CPU.
+
+    Raises:
+        UserError: if the checkpoint names anything but a generator of `gan_lightning.networks`.
+    """
+    from gan_lightning.networks.players import Generator
+
+    return _load_player(checkpoint, "generator", Generator)
+
+
+def load_discriminator(checkpoint: dict[str, Any]) -> "Discriminator":
+    """The trained discriminator of a checkpoint, on the CPU.
+
+    Raises:
+        UserError: if the checkpoint names anything but a discriminator of `gan_lightning.networks`.
+    """
+    from gan_lightning.networks.players import Discriminator
+
+    return _load_player(checkpoint, "discriminator", Discriminator)
+
+
+def _load_player(checkpoint: dict[str, Any], player: str, base: type) -> Any:
+    settings = checkpoint["hyper_parameters"]
+    arguments = dict(settings["model"][player])
+    network = _class_of_ours(arguments.pop("_target_"), "gan_lightning.networks", base, player)
+    # Called plainly: Hydra would make an object of each argument that names a class.
+    made = network(image_shape=settings["image_shape"], **arguments)
+    weights = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(f"{player}.")}
+    made.load_state_dict({name.removeprefix(f"{player}."): value for name, value in weights.items()})
+    return made
+
+
+def load_dataset(settings: dict[str, Any], data_dir: str) -> "ImageDataModule":
+    """The data set that a checkpoint's settings name, all of it, with its files in `data_dir`.
+
+    Raises:
+        UserError: if the settings name anything but a data set of `gan_lightning.data`.
+    """
+    from gan_lightning.data.base import ImageDataModule
+
+    target = settings["dataset"]["_target_"]
+    return _class_of_ours(target, "gan_lightning.data", ImageDataModule, "data set")(data_dir=data_dir)
+
+
+def _class_of_ours(target: str, package: str, base: type, what: str) -> Any:
+    """The class of that name; a checkpoint may come from a stranger, and calling what it names would run any code."""
+    module, _, name = target.rpartition(".")
+    if module.startswith(f"{package}."):
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except ImportError:
+            found = None
+        if isinstance(found, type) and issubclass(found, base) and found.__module__ == module:
+            return found
+    raise UserError(f"the checkpoint's {what} is {target}; only those of {package} are loaded")
+
+
+def identity(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings that decide what is computed, flat, but for the seeds: equal for runs that differ by luck alone."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if name in FREE_ON_RESUME | SEEDS:
+            continue
+        if isinstance(value, dict):
+            flat |= identity(value, f"{name}.")
+        else:
+            flat[name] = value
+    return flat
 
 
 def differences(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:

@@ -44,6 +44,9 @@ class GAN(LightningModule):
         discriminator_steps: k, the discriminator steps in one alternation.
         discriminator_batches: `reuse` takes all k steps on the same real batch, `fresh` takes a new real batch each
             step, as in the paper. A batch from the loader is one alternation's: under `fresh` it holds k batches.
+        simultaneous: in the last of the k steps the generator moves along: the gradients of both players are taken on
+            the same generated images, before either moves, as in the code published with the paper. Its algorithm 1
+            lets the generator answer to a discriminator that has moved already.
         seed: of the latents.
 
     Raises:
@@ -61,6 +64,7 @@ class GAN(LightningModule):
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         discriminator_steps: int = 5,
         discriminator_batches: str = "reuse",
+        simultaneous: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -76,6 +80,7 @@ class GAN(LightningModule):
         self.scheduler_factory = scheduler
         self.discriminator_steps = discriminator_steps
         self.discriminator_batches = discriminator_batches
+        self.simultaneous = simultaneous
         self.seed = seed
         self.alternations = 0
         self._one_generator_pass = not has_batch_statistics(generator)
@@ -116,18 +121,37 @@ class GAN(LightningModule):
             else (images,) * self.discriminator_steps
         )
         losses, real_logits, fake_logits = [], [], []
-        for real, fake in zip(real_batches, self._fake_batches([len(real) for real in real_batches]), strict=True):
+
+        def discriminator_loss(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
             on_real, on_fake = self._logits(real, fake)
             loss = self.objective.discriminator_loss(on_real, on_fake)
-            self._minimise(loss, discriminator_optimizer, discriminator_scheduler)
             losses.append(loss.detach())
             real_logits.append(on_real.detach())
             fake_logits.append(on_fake.detach())
+            return loss, on_fake
 
-        with frozen(self.discriminator):
-            fake = self.generator(self.sample_latent(len(real_batches[0])))
-            generator_loss = self.objective.generator_loss(self.discriminator(fake).float(), self.current_epoch)
-            self._minimise(generator_loss, generator_optimizer, generator_scheduler)
+        alone = real_batches[: self.discriminator_steps - self.simultaneous]
+        for real, fake in zip(alone, self._fake_batches([len(real) for real in alone]), strict=True):
+            loss, _ = discriminator_loss(real, fake)
+            discriminator_optimizer.zero_grad()
+            self.manual_backward(loss)
+            self._step(discriminator_optimizer, discriminator_scheduler)
+
+        generator_optimizer.zero_grad()
+        if self.simultaneous:
+            real = real_batches[-1]
+            loss, on_fake = discriminator_loss(real, self.generator(self.sample_latent(len(real))))
+            generator_loss = self.objective.generator_loss(on_fake, self.current_epoch)
+            discriminator_optimizer.zero_grad()
+            self.manual_backward(loss, inputs=list(self.discriminator.parameters()), retain_graph=True)
+            self.manual_backward(generator_loss, inputs=list(self.generator.parameters()))
+            self._step(discriminator_optimizer, discriminator_scheduler)
+        else:
+            with frozen(self.discriminator):
+                fake = self.generator(self.sample_latent(len(real_batches[0])))
+                generator_loss = self.objective.generator_loss(self.discriminator(fake).float(), self.current_epoch)
+                self.manual_backward(generator_loss)
+        self._step(generator_optimizer, generator_scheduler)
         self.alternations += 1
 
         on_real, on_fake = torch.cat(real_logits), torch.cat(fake_logits)
@@ -154,7 +178,7 @@ class GAN(LightningModule):
     @torch.no_grad()
     def _fake_batches(self, sizes: list[int]) -> tuple[Tensor, ...]:
         """Generated images for the discriminator steps, in one pass where no batch statistics forbid it."""
-        if self._one_generator_pass:
+        if self._one_generator_pass and sizes:
             return self.generator(self.sample_latent(sum(sizes))).split(sizes)
         return tuple(self.generator(self.sample_latent(size)) for size in sizes)
 
@@ -165,9 +189,8 @@ class GAN(LightningModule):
             return on_real, on_fake
         return self.discriminator(real).float(), self.discriminator(fake).float()
 
-    def _minimise(self, loss: Tensor, optimizer: Any, scheduler: LRScheduler | None) -> None:
-        optimizer.zero_grad()
-        self.manual_backward(loss)
+    @staticmethod
+    def _step(optimizer: Any, scheduler: LRScheduler | None) -> None:
         optimizer.step()
         if scheduler is not None:
             scheduler.step()

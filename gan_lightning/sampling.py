@@ -11,18 +11,27 @@ from gan_lightning.pixels import to_uint8
 
 
 @torch.no_grad()
-def draw(generator: torch.nn.Module, num_samples: int, seed: int, device: torch.device) -> Tensor:
-    """Images (num_samples, C, H, W), bytes, from latents that `seed` alone decides, on any device.
+def generate(generator: torch.nn.Module, latent: Tensor, batch_size: int, device: torch.device) -> Tensor:
+    """Latents (N, latent_dim) to images (N, C, H, W) in [-1, 1], `batch_size` at a time on `device`, then on the CPU.
 
     The generator runs in evaluation mode, so batch normalisation uses its running statistics, and is left in the
     mode it was in.
     """
-    latent = generator.sample_latent(num_samples, torch.Generator().manual_seed(seed)).to(device)  # type: ignore
     was_training = generator.training
     generator.eval()
-    images = to_uint8(generator(latent))
+    images = torch.cat([generator(part.to(device)).cpu() for part in latent.split(batch_size)])
     generator.train(was_training)
-    return images.cpu()
+    return images
+
+
+def seeded_latent(generator: torch.nn.Module, num_samples: int, seed: int) -> Tensor:
+    """Latents (num_samples, latent_dim) that `seed` alone decides, for any device; training's random numbers stay."""
+    return generator.sample_latent(num_samples, torch.Generator().manual_seed(seed))  # type: ignore[operator]
+
+
+def draw(generator: torch.nn.Module, num_samples: int, seed: int, device: torch.device) -> Tensor:
+    """Images (num_samples, C, H, W), bytes, from latents that `seed` alone decides."""
+    return to_uint8(generate(generator, seeded_latent(generator, num_samples, seed), num_samples, device))
 
 
 def grid(images: Tensor, columns: int = 8) -> Tensor:

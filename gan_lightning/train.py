@@ -1,6 +1,8 @@
 """Train a GAN: `python -m gan_lightning.train key=value …`; `--help` lists the keys."""
 
+import json
 import logging
+import math
 import os
 import re
 import shlex
@@ -28,8 +30,12 @@ log = logging.getLogger(__name__)
 
 
 @door("config")
-def main(settings: DictConfig) -> None:
-    """Build what the settings name, train it, and say where everything is."""
+def main(settings: DictConfig) -> float | None:
+    """Build what the settings name, train it, and say where everything is.
+
+    Returns:
+        The outcome that `optimized_metric` names, for the sweep that this run may be a job of; NaN if it diverged.
+    """
     for folder in ("output_dir", "data_dir"):
         if not settings[folder]:
             raise UserError(f"{folder} is empty; to use the current folder, say {folder}=.")
@@ -49,6 +55,7 @@ def main(settings: DictConfig) -> None:
         datamodule.prepare_data()
         datamodule.setup("fit")
         images = datamodule.train_images
+        _prepare_evaluation(settings, trainer, datamodule, gan)
         share = settings.trainer.limit_train_batches
         if isinstance(share, float) and share * len(datamodule.train_dataloader()) < 1:
             raise UserError(f"trainer.limit_train_batches={share} is less than one batch of an epoch")
@@ -56,7 +63,7 @@ def main(settings: DictConfig) -> None:
             gan.generator.initialise_from(images)  # type: ignore[operator]
     if not trainer.is_global_zero:
         trainer.fit(gan, datamodule, ckpt_path=settings.ckpt_path, weights_only=True)
-        return
+        return None
 
     _claim(output_dir, settings)
     log.info(
@@ -75,6 +82,11 @@ def main(settings: DictConfig) -> None:
         _say_where(settings, more_epochs=settings.trainer.max_epochs)
         sys.exit(130)
     _say_where(settings, more_epochs=2 * trainer.current_epoch)
+    if settings.optimized_metric is None:
+        return None
+    results = output_dir / "metrics.json"
+    outcome = json.loads(results.read_text())[settings.optimized_metric] if results.exists() else None
+    return math.nan if outcome is None else outcome
 
 
 def build(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
@@ -110,6 +122,24 @@ def build(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
     )
     Statistics.of(trainer)  # refused here if it is missing
     return gan, datamodule, trainer
+
+
+def _prepare_evaluation(settings: DictConfig, trainer: "Trainer", datamodule: "ImageDataModule", gan: "GAN") -> None:
+    """Let what would fail at the first evaluation fail now."""
+    from gan_lightning.callbacks.best_checkpoint import BestCheckpoint
+    from gan_lightning.callbacks.evaluation import Evaluation
+    from gan_lightning.callbacks.results import Results
+
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, BestCheckpoint):
+            callback.check(trainer)
+    known = Results.names(trainer)
+    if settings.optimized_metric is not None and settings.optimized_metric not in known:
+        raise UserError(
+            f"optimized_metric is {settings.optimized_metric}, but a run with these callbacks knows {', '.join(known)}"
+        )
+    if (evaluation := Evaluation.of(trainer)) is not None:
+        evaluation.prepare(trainer, datamodule, gan)
 
 
 def _refuse_what_cannot_train(settings: DictConfig) -> None:

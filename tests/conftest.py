@@ -13,7 +13,9 @@ import pytest
 import torch
 from torchvision import datasets
 
-from gan_lightning import sample, train
+from gan_lightning import evaluate, sample, train
+from gan_lightning.data.mnist5k import MNIST5k
+from gan_lightning.features.classifier import classifier_of
 
 NUM_TRAIN, NUM_TEST = 40, 10
 
@@ -106,6 +108,20 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 def run_sample(run: Run) -> Run:
     """Runs the door that draws samples."""
     return lambda *args: run(*args, door=sample)
+
+
+@pytest.fixture
+def run_evaluate(run: Run) -> Run:
+    """Runs the door that evaluates."""
+    return lambda *args: run(*args, door=evaluate)
+
+
+@pytest.fixture(scope="session")
+def classifiers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which the classifier of the 5,000 digits is trained already."""
+    folder = tmp_path_factory.mktemp("data")
+    classifier_of(MNIST5k(data_dir=str(folder)))
+    return folder
 
 
 SHORT = (

@@ -1,9 +1,11 @@
-"""Callbacks that pull the plug in the middle of a run."""
+"""Callbacks that pull the plug in the middle of a run, or listen in on a sweep."""
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
+from hydra.experimental.callback import Callback as HydraCallback
 from lightning.pytorch import Callback
 
 
@@ -28,3 +30,11 @@ class Crash(Callback):
     def on_train_batch_start(self, trainer: Any, pl_module: Any, *_: object) -> None:
         if pl_module.alternations == self.after:
             raise RuntimeError("the plug was pulled")
+
+
+class Returned(HydraCallback):
+    """Writes down what each job of a sweep returned."""
+
+    def on_job_end(self, config: Any, job_return: Any, **_: object) -> None:
+        with Path("returned.txt").open("a") as file:
+            print(job_return.return_value, file=file)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gan_lightning"
-DOORS = {"train.py", "sample.py", "cli.py", "config.py"}
+DOORS = {"train.py", "sample.py", "evaluate.py", "cli.py", "config.py"}
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 
@@ -42,9 +42,22 @@ def test_the_alternation_knows_neither_networks_nor_data() -> None:
 @pytest.mark.parametrize("file", [f for f in FILES if f.startswith(("networks/", "metrics/")) or f == "losses.py"])
 def test_networks_losses_and_metrics_know_torch_alone(file: str) -> None:
     packages = {name.partition(".")[0] for name in imports(file)}
-    assert packages - sys.stdlib_module_names <= {"torch", "gan_lightning"}
+    # torchmetrics where a metric is to be the published one
+    assert packages - sys.stdlib_module_names <= {"torch", "gan_lightning", "torchmetrics"}
+    assert file.startswith("metrics/") or "torchmetrics" not in packages
     ours = (f"gan_lightning.{Path(file).parts[0]}", "gan_lightning.checks")
     assert all(name.startswith(ours) for name in uses(file, "gan_lightning"))
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if f.startswith("features/")])
+def test_feature_spaces_know_data_but_not_the_players(file: str) -> None:
+    ours = ("gan_lightning.features", "gan_lightning.data", "gan_lightning.errors")
+    assert all(name.startswith(ours) for name in uses(file, "gan_lightning"))
+
+
+def test_evaluation_knows_neither_networks_nor_the_alternation() -> None:
+    ours = ("gan_lightning.metrics", "gan_lightning.features", "gan_lightning.data", "gan_lightning.checks")
+    assert all(name.startswith(ours) for name in uses("evaluation.py", "gan_lightning"))
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if f.startswith("data/")])
@@ -53,7 +66,7 @@ def test_data_knows_nothing_of_the_players(file: str) -> None:
     assert all(name.startswith(ours) for name in uses(file, "gan_lightning"))
 
 
-@pytest.mark.parametrize("door", ["train", "sample"])
+@pytest.mark.parametrize("door", ["train", "sample", "evaluate"])
 def test_help_needs_no_heavy_import(door: str) -> None:
     program = (
         f"import sys, gan_lightning.{door};"

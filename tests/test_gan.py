@@ -1,6 +1,7 @@
 """The alternation, against plain PyTorch, and what each player's step may touch."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -70,6 +71,10 @@ def normalised_networks() -> tuple[nn.Module, nn.Module]:
     return NormalisedGenerator(), NormalisedDiscriminator()
 
 
+def half_normalised_networks() -> tuple[nn.Module, nn.Module]:
+    return plain_networks()[0], NormalisedDiscriminator()
+
+
 Networks = Callable[[], tuple[nn.Module, nn.Module]]
 
 
@@ -114,9 +119,19 @@ class Recorder(Callback):
 
 
 def reference(
-    networks: Networks, optimizer: Any, batches: list[Tensor], latent: Tensor, k: int, fresh: bool, switch_epoch: int
+    networks: Networks,
+    optimizer: Any,
+    batches: list[Tensor],
+    latent: Tensor,
+    k: int,
+    fresh: bool,
+    simultaneous: bool,
+    switch_epoch: int,
 ) -> tuple[nn.Module, nn.Module, list[dict[str, float]]]:
-    """Goodfellow et al. 2014, algorithm 1, in plain PyTorch, as a course would write it: one epoch a batch."""
+    """Goodfellow et al. 2014, algorithm 1, in plain PyTorch, as a course would write it: one epoch a batch.
+
+    When simultaneous, a copy of the discriminator as it was before its last step judges that step's own fakes.
+    """
     torch.manual_seed(0)
     generator, discriminator = networks()
     discriminator_optimizer, generator_optimizer = (
@@ -130,6 +145,7 @@ def reference(
         for step in range(k):
             real = images[step * BATCH_SIZE : (step + 1) * BATCH_SIZE] if fresh else images
             noise, latent = latent[: len(real)], latent[len(real) :]
+            judge = deepcopy(discriminator)
             fake = generator(noise).detach()
             real_probability, fake_probability = discriminator.probability(real), discriminator.probability(fake)
             loss = bce(real_probability, torch.ones_like(real_probability))
@@ -140,8 +156,12 @@ def reference(
             losses.append(loss.item())
             on_real += real_probability.tolist()
             on_fake += fake_probability.tolist()
-        noise, latent = latent[:BATCH_SIZE], latent[BATCH_SIZE:]
-        probability = discriminator.probability(generator(noise))
+        if simultaneous:
+            # With batch statistics the judge has yet to see that step's batch, generated last.
+            probability = judge.probability(generator(noise))
+        else:
+            noise, latent = latent[:BATCH_SIZE], latent[BATCH_SIZE:]
+            probability = discriminator.probability(generator(noise))
         loss = -torch.log(probability).mean() if epoch < switch_epoch else torch.log(1 - probability).mean()
         generator_optimizer.zero_grad()
         loss.backward()
@@ -161,20 +181,28 @@ def reference(
 
 
 @pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
-@pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.5), partial(Adam, lr=1e-3, fused=True)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.1), partial(Adam, lr=1e-3, fused=True)], ids=["sgd", "adam"])
 @pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
+@pytest.mark.parametrize("simultaneous", [False, True])
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_alternations_equal_plain_pytorch_before_and_after_the_switch(
-    k: int, discriminator_batches: str, optimizer: Any, networks: Networks
+    k: int, simultaneous: bool, discriminator_batches: str, optimizer: Any, networks: Networks
 ) -> None:
+    if simultaneous and networks is normalised_networks:
+        networks = half_normalised_networks
     gan = make_gan(
-        networks, optimizer, objective=Switch(1), discriminator_steps=k, discriminator_batches=discriminator_batches
+        networks,
+        optimizer,
+        objective=Switch(1),
+        discriminator_steps=k,
+        discriminator_batches=discriminator_batches,
+        simultaneous=simultaneous,
     )
     fresh = discriminator_batches == "fresh"
     recorder = Recorder(gan)
     fit(gan, RandomImages(batches_per_alternation=k if fresh else 1), epochs=2, callbacks=[recorder])
     generator, discriminator, statistics = reference(
-        networks, optimizer, recorder.batches, torch.cat(recorder.latents), k, fresh, switch_epoch=1
+        networks, optimizer, recorder.batches, torch.cat(recorder.latents), k, fresh, simultaneous, switch_epoch=1
     )
     assert len(statistics) == gan.alternations == 2
     for ours, theirs in ((gan.generator, generator), (gan.discriminator, discriminator)):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from gan_lightning import sample
+from gan_lightning import evaluate, sample
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [
@@ -25,7 +25,8 @@ def recipe(target: str) -> list[str]:
     return [line for line in shown.splitlines() if "-m gan_lightning" in line or "pytest" in line]
 
 
-def test_every_command_runs_in_the_order_given(run: Run, data_dir: Path) -> None:
+def test_every_command_runs_in_the_order_given(run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gan_lightning.features.classifier.EPOCHS", 1)
     ran = 0
     for command in COMMANDS:
         words = shlex.split(command)
@@ -38,6 +39,11 @@ def test_every_command_runs_in_the_order_given(run: Run, data_dir: Path) -> None
             continue
         assert words[1] == "-m", command
         assert Path(words[0]).name == "python", command
+        if words[2] == "gan_lightning.evaluate":
+            few = [word for word in words[3:] if not word.startswith(("num_samples=", "metrics="))]
+            outcome = run(*few, "num_samples=8", "metrics=[parzen,memorisation]", f"data_dir={data_dir}", door=evaluate)
+            assert outcome.exit_code == 0, outcome.stderr
+            continue
         if words[2] == "gan_lightning.sample":
             assert run(*words[3:], door=sample).exit_code == 0
             assert Path(words[-1].removeprefix("output=")).exists()

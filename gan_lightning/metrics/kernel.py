@@ -7,7 +7,7 @@ from gan_lightning.metrics.point_sets import CHUNK, check_points
 
 def _kernel_sum(points: Tensor, others: Tensor) -> float:
     """Σ k(x, y) over all pairs, with k(x, y) = (x · y / D + 1)³."""
-    return sum((part @ others.T / points.shape[1] + 1).pow(3).sum().item() for part in points.split(CHUNK))
+    return sum((part @ others.T).div_(points.shape[1]).add_(1).pow_(3).sum().item() for part in points.split(CHUNK))
 
 
 def kernel_distance(features: Tensor, other_features: Tensor) -> float:

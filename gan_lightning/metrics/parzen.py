@@ -32,27 +32,42 @@ def log_likelihoods(points: Tensor, samples: Tensor, sigmas: Tensor) -> Tensor:
     """
     check_points("the points", points, at_least=1)
     check_points("the samples", samples, at_least=1)
-    columns = [
-        torch.stack([torch.logsumexp(distances / (-2 * sigma**2), dim=1) for sigma in sigmas.tolist()])
-        for distances in squared_distances(points, samples)
-    ]
+    columns = []
+    for distances in squared_distances(points, samples):
+        nearest = distances.min(1, keepdim=True).values
+        # What is left after the nearest sample is taken out is exact enough, and much faster, in single precision.
+        further = (distances - nearest).float()
+        exponents = torch.empty_like(further)
+        sums = [
+            torch.mul(further, -0.5 / sigma**2, out=exponents).exp_().sum(1, dtype=torch.float64)
+            for sigma in sigmas.tolist()
+        ]
+        scale = -0.5 / sigmas.double().square().to(points.device)
+        columns.append(torch.stack(sums).log() + scale[:, None] * nearest.T)
     normaliser = points.shape[1] * torch.log(sigmas.double() * math.sqrt(2 * math.pi)) + math.log(len(samples))
     return torch.cat(columns, dim=1) - normaliser[:, None].to(points.device)
 
 
-def parzen_likelihood(samples: Tensor, validation: Tensor, test: Tensor, sigmas: Tensor) -> ParzenLikelihood:
+def parzen_likelihoods(samples: Tensor, validation: Tensor, test: Tensor, *grids: Tensor) -> list[ParzenLikelihood]:
     """The paper's protocol: the width that is best on validation images, then the mean over the test images.
 
     Args:
         samples: generated images (M, D), pixels in [0, 1]; the paper takes 10,000.
         validation: training images kept aside (V, D); the paper takes 1,000.
         test: test images (N, D); the paper takes 10,000.
-        sigmas: the widths to choose from.
+        grids: the widths to choose from; several grids are each chosen from, which costs hardly more than one.
+
+    Returns:
+        One likelihood for each grid.
 
     Raises:
         ValueError: if a set is empty or holds NaN, or there are fewer than two test images.
     """
     check_points("the test images", test, at_least=2)
-    best = sigmas[log_likelihoods(validation, samples, sigmas).mean(1).argmax()]
-    found = log_likelihoods(test, samples, best[None])[0]
-    return ParzenLikelihood(found.mean().item(), found.std().item() / math.sqrt(len(test)), best.item())
+    on_validation = log_likelihoods(validation, samples, torch.cat(grids)).mean(1).cpu().split([len(g) for g in grids])
+    best = torch.stack([grid[found.argmax()] for grid, found in zip(grids, on_validation, strict=True)])
+    on_test = log_likelihoods(test, samples, best)
+    return [
+        ParzenLikelihood(found.mean().item(), found.std().item() / math.sqrt(len(test)), sigma.item())
+        for found, sigma in zip(on_test, best, strict=True)
+    ]

@@ -17,7 +17,7 @@ from gan_lightning.metrics.kernel import kernel_distance
 from gan_lightning.metrics.memorisation import memorisation, nearest_neighbours
 from gan_lightning.metrics.modes import modes_and_divergence
 from gan_lightning.metrics.neighbourhoods import neighbourhoods
-from gan_lightning.metrics.parzen import FINE_SIGMAS, OFFICIAL_SIGMAS, log_likelihoods, parzen_likelihood
+from gan_lightning.metrics.parzen import FINE_SIGMAS, OFFICIAL_SIGMAS, log_likelihoods, parzen_likelihoods
 
 
 @pytest.fixture(autouse=True)
@@ -186,7 +186,8 @@ def test_parzen_chooses_the_width_on_validation_images_and_finds_a_known_density
     # Many samples of a normal density with deviation 0.5: the window's likelihood nears minus its entropy.
     draws = [0.5 * torch.randn(number, 1) for number in (5000, 1000, 2000)]
     entropy = 0.5 * math.log(2 * math.pi * math.e * 0.25)
-    found = parzen_likelihood(*draws, FINE_SIGMAS)
+    found, coarse = parzen_likelihoods(*draws, FINE_SIGMAS, OFFICIAL_SIGMAS)
+    assert [coarse] == parzen_likelihoods(*draws, OFFICIAL_SIGMAS)
     assert found.mean == pytest.approx(-entropy, abs=4 * found.standard_error)
     assert 0.005 < found.standard_error < 0.03
     assert found.sigma < 0.3

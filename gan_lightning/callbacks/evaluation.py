@@ -1,0 +1,169 @@
+"""How good the generator is, while it trains."""
+
+import contextlib
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torchmetrics.utilities.distributed import gather_all_tensors
+
+from gan_lightning.checks import whole_number
+from gan_lightning.data.base import ImageDataModule
+from gan_lightning.errors import UserError
+from gan_lightning.evaluation import (
+    DivergedError,
+    Images,
+    Reference,
+    Subject,
+    check_generated,
+    feature_space,
+    metrics_named,
+)
+from gan_lightning.features.space import Description, FeatureSpace, describe
+from gan_lightning.pixels import from_uint8, to_uint8
+from gan_lightning.sampling import generate, seeded_latent
+
+BATCH_SIZE = 500
+"""Images that a network sees at a time."""
+
+
+class Evaluation(Callback):
+    """Measures the generator every so many epochs and after the last, to TensorBoard and to `callback_metrics`.
+
+    Samples come from latents that `seed` alone decides, so that training's random numbers, and with them the trained
+    weights, are the same with it and without. Several processes share the work and get the same numbers as one alone.
+    A generator that draws NaN is worth NaN.
+
+    Args:
+        every_n_epochs: how often.
+        num_samples: generated images, and as many test images if there are.
+        metrics: some of those that `gan_lightning.evaluation` has; all for None.
+        features: the space they compare images in.
+        seed: of the samples' latents.
+
+    Attributes:
+        latest: the numbers of the last evaluation. A checkpoint holds them.
+
+    Raises:
+        ValueError: if a setting is not a whole number or too small, or there is no such metric.
+    """
+
+    def __init__(
+        self,
+        every_n_epochs: int = 5,
+        num_samples: int = 2000,
+        metrics: Sequence[str] | None = ("frechet", "neighbourhoods", "modes"),
+        features: str = "classifier",
+        seed: int = 0,
+    ) -> None:
+        whole_number("every_n_epochs", every_n_epochs, at_least=1)
+        whole_number("num_samples", num_samples, at_least=1)
+        whole_number("seed", seed, at_least=0)
+        self.every_n_epochs = every_n_epochs
+        self.num_samples = num_samples
+        self.metrics = metrics_named(metrics, features)
+        self.features = features
+        self.seed = seed
+        self.latest: dict[str, float] = {}
+        self._device = torch.device("cpu")
+        self._space: FeatureSpace | None = None
+        self._reference: Reference | None = None
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> "Evaluation | None":
+        """The one among the trainer's callbacks, if there is one."""
+        found = (callback for callback in trainer.callbacks if isinstance(callback, cls))  # type: ignore[attr-defined]
+        return next(found, None)
+
+    @property
+    def quantities(self) -> list[str]:
+        """The names of the numbers that an evaluation gives."""
+        return [name for metric in self.metrics.values() for name in metric.quantities]
+
+    def prepare(self, trainer: Trainer, data: ImageDataModule, gan: Any) -> None:
+        """Have everything ready, and measure the untrained generator, so that what would fail fails before training.
+
+        Raises:
+            UserError: if the feature space is not to be had, or a metric refuses so few images.
+        """
+        if any(metric.needs_features for metric in self.metrics.values()):
+            self._space = feature_space(self.features, data)
+        self._device = trainer.strategy.root_device
+        self._reference = Reference(data, self.num_samples, self._describe)
+        subject = self._subject(gan)
+        for name, metric in self.metrics.items():
+            try:
+                metric.measure(subject, self._reference)
+            except ValueError as reason:
+                raise UserError(
+                    f"callbacks.evaluation: {name}: {reason} (num_samples={self.num_samples},"
+                    f" {len(self._reference.held_out.pixels)} test images)"
+                ) from reason
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        epoch = trainer.current_epoch + 1
+        if epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs:
+            self.latest = trainer.strategy.broadcast(self.measure(pl_module))
+            for logger in trainer.loggers:
+                scalars = {f"evaluation/{name}": value for name, value in self.latest.items()}
+                logger.log_metrics(scalars, step=pl_module.alternations)  # type: ignore[arg-type]
+        for name, value in self.latest.items():  # again after every epoch: Lightning forgets them as a run goes on
+            pl_module.log(name, value, logger=False, sync_dist=True)
+
+    def measure(self, gan: Any) -> dict[str, float]:
+        """Every quantity of the players as they are now; NaN where a metric cannot be taken, as of images of NaN."""
+        assert self._reference is not None
+        values = dict.fromkeys(self.quantities, math.nan)
+        with contextlib.suppress(DivergedError):
+            subject = self._subject(gan)
+            for metric in self.metrics.values():
+                with contextlib.suppress(ValueError):  # prepare() has seen that the settings are not to blame
+                    values |= metric.measure(subject, self._reference)
+        return values
+
+    def _subject(self, gan: Any) -> Subject:
+        latent = seeded_latent(gan.generator, self.num_samples, self.seed)
+        (images,) = _shared(lambda part: (generate(gan.generator, part, BATCH_SIZE, gan.device),), latent, gan.device)
+        check_generated(images)
+        return Subject(Images(to_uint8(images), self._describe), lambda pixels: self._logits(gan, pixels))
+
+    def _describe(self, pixels: Tensor) -> Description:
+        assert self._space is not None
+        space, device = self._space, self._device
+        return Description(*_shared(lambda part: describe(space, part, BATCH_SIZE, device), pixels, device))
+
+    @torch.no_grad()
+    def _logits(self, gan: Any, pixels: Tensor) -> Tensor:
+        was_training = gan.discriminator.training
+        gan.discriminator.eval()
+
+        def judge(part: Tensor) -> tuple[Tensor]:
+            batches = (from_uint8(batch.to(gan.device)) for batch in part.split(BATCH_SIZE))
+            return (torch.cat([gan.discriminator(batch).float().cpu() for batch in batches]),)
+
+        (logits,) = _shared(judge, pixels, gan.device)
+        gan.discriminator.train(was_training)
+        return logits
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"latest": self.latest}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.latest = dict(state["latest"])
+
+
+def _shared(function: Callable[[Tensor], tuple[Tensor, ...]], rows: Tensor, device: torch.device) -> tuple[Tensor, ...]:
+    """`function` of all rows, (N, …) on the CPU; of several processes each computes a share, and all get the whole."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return function(rows)
+    rank, world_size = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    wholes = []
+    for mine in function(rows[rank::world_size]):
+        whole = mine.new_empty(len(rows), *mine.shape[1:])
+        for other_rank, share in enumerate(gather_all_tensors(mine.to(device))):
+            whole[other_rank::world_size] = share.cpu()
+        wholes.append(whole)
+    return tuple(wholes)

@@ -1,0 +1,265 @@
+"""Say how good generators are: `python -m gan_lightning.evaluate ckpt=…`; `--help` lists the settings."""
+
+import json
+import statistics
+from collections.abc import Iterator
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from gan_lightning.checks import whole_number
+from gan_lightning.cli import door, user_mistakes
+from gan_lightning.config import (
+    find_checkpoints,
+    identity,
+    load_dataset,
+    load_discriminator,
+    load_generator,
+    read_checkpoint,
+)
+from gan_lightning.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gan_lightning.evaluation import Metric, Reference, Subject, Values
+
+COLUMNS = 5
+"""Columns of a table beside the floor; what is more goes into another table."""
+PAIRS = 48
+"""Samples that are shown beside their nearest training images."""
+
+
+class Model(NamedTuple):
+    """A checkpoint, and what it says of itself."""
+
+    path: Path
+    settings: dict[str, Any]
+    epochs: int
+    picture: str
+    """The file name of the samples beside their nearest training images."""
+
+    @property
+    def dataset(self) -> str:
+        return self.settings["dataset"]["_target_"]
+
+    @property
+    def identity(self) -> str:
+        """Equal for models that differ by their seeds alone."""
+        return json.dumps([self.epochs, identity(self.settings)], sort_keys=True)
+
+
+@door("evaluate")
+def main(settings: DictConfig) -> None:
+    """Measure the generators of some checkpoints, print tables and write `metrics.json`."""
+    if settings.ckpt is None:
+        raise UserError("which checkpoint? ckpt=… takes a run's folder, such as outputs/mnist5k/…, or a checkpoint")
+    words = OmegaConf.to_container(settings.ckpt) if isinstance(settings.ckpt, ListConfig) else str(settings.ckpt)
+    paths = find_checkpoints(words)
+    path = Path(str(settings.output_dir)) / "metrics.json"
+    if path.exists():
+        raise UserError(f"{path} exists already; choose another output_dir")
+
+    from gan_lightning.evaluation import metrics_named  # not needed for --help and mistyped keys
+
+    with user_mistakes():
+        for name, at_least in (("num_samples", 1), ("batch_size", 1), ("seed", 0)):
+            whole_number(name, settings[name], at_least)
+        names: Any = OmegaConf.to_container(settings).get("metrics")  # type: ignore[union-attr]
+        metrics = metrics_named(names, str(settings.features))
+        models = [
+            _model(path, f"neighbours_{n}.png" if len(paths) > 1 else "neighbours.png")
+            for n, path in enumerate(paths, start=1)
+        ]
+        models.sort(key=lambda model: model.dataset)
+        evaluations: list[dict[str, Any]] = []
+        for _, of_one_dataset in groupby(models, key=lambda model: model.dataset):
+            for evaluation in _evaluate(list(of_one_dataset), metrics, settings):
+                _write(path, {"seed": settings.seed, "evaluations": [*evaluations, evaluation]})
+            evaluations.append(evaluation)
+            print(_report(evaluation, settings.seed))
+    print(f"in numbers: {path}")
+
+
+def _model(path: Path, picture: str) -> Model:
+    checkpoint = read_checkpoint(str(path))
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    return Model(path, checkpoint["hyper_parameters"], epochs, picture)
+
+
+def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictConfig) -> Iterator[dict[str, Any]]:
+    """Measure models of one data set and its floor; after each model, all that is known so far."""
+    import torch
+    from tqdm import tqdm
+
+    from gan_lightning.evaluation import DivergedError, Reference, Subject, feature_space
+    from gan_lightning.features.space import describe
+
+    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    data = load_dataset(models[0].settings, str(settings.data_dir))
+    data.prepare_data()
+    evaluation: dict[str, Any] = {"dataset": data.title}
+    into_points = None
+    if any(metric.needs_features for metric in metrics.values()):
+        space = feature_space(settings.features, data)
+        into_points = partial(describe, space, batch_size=settings.batch_size, device=device)
+        evaluation["features"] = {"name": space.name, "fingerprint": space.fingerprint, "accuracy": space.accuracy}
+    reference = Reference(data, settings.num_samples, into_points)
+    evaluation["images"] = {
+        "generated": settings.num_samples,
+        "held_out": len(reference.held_out.pixels),
+        "floor": len(reference.real.pixels),
+    }
+    evaluation["models"] = []
+    with tqdm(total=(1 + len(models)) * len(metrics), unit="metric") as progress:
+
+        def measure(subject: Subject, what: str) -> "Values":
+            values: Values = {}
+            for name, metric in metrics.items():
+                progress.set_description(f"{what}: {name}")
+                try:
+                    values |= metric.measure(subject, reference)
+                except ValueError as reason:
+                    raise UserError(f"{what}: {name}: {reason} (num_samples={settings.num_samples})") from reason
+                progress.update()
+            return values
+
+        evaluation["floor"] = measure(Subject(reference.real), "floor")
+        for model in models:
+            entry = {"checkpoint": str(model.path), "epochs": model.epochs, "seed": model.settings["seed"]}
+            try:
+                subject = _subject(model.path, settings, device, into_points)
+                entry["metrics"] = measure(subject, str(model.path))
+                if "memorisation" in metrics:
+                    _draw_neighbours(subject, reference, Path(str(settings.output_dir)) / model.picture)
+                    entry["neighbours"] = model.picture
+            except DivergedError as reason:
+                if len(models) == 1:
+                    raise
+                progress.write(f"{model.path}: {reason}; left out")
+                progress.update(len(metrics))
+                entry["metrics"] = {}
+            evaluation["models"].append(entry)
+            evaluation["means"] = _means(models, evaluation["models"])
+            yield evaluation
+
+
+def _subject(path: Path, settings: DictConfig, device: Any, into_points: Any) -> "Subject":
+    """What a checkpoint's generator draws, and its discriminator."""
+    import torch
+
+    from gan_lightning.evaluation import Images, Subject, check_generated
+    from gan_lightning.pixels import from_uint8, to_uint8
+    from gan_lightning.sampling import generate, seeded_latent
+
+    checkpoint = read_checkpoint(str(path))
+    generator, discriminator = load_generator(checkpoint).to(device), load_discriminator(checkpoint).to(device).eval()
+    latent = seeded_latent(generator, settings.num_samples, settings.seed)
+    images = generate(generator, latent, settings.batch_size, device)
+    check_generated(images)
+
+    @torch.no_grad()
+    def logits(pixels: "Tensor") -> "Tensor":
+        return torch.cat(
+            [discriminator(from_uint8(part.to(device))).cpu() for part in pixels.split(settings.batch_size)]
+        )
+
+    return Subject(Images(to_uint8(images), into_points), logits)
+
+
+def _draw_neighbours(subject: "Subject", reference: "Reference", path: Path) -> None:
+    """Samples, each beside its nearest training image."""
+    import torch
+
+    from gan_lightning.metrics.memorisation import nearest_neighbours
+    from gan_lightning.sampling import grid, save_png
+
+    samples = subject.images.pixels[:PAIRS]
+    nearest = nearest_neighbours(subject.images.vectors[:PAIRS], reference.training.vectors).nearest
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_png(grid(torch.cat([samples, reference.training.pixels[nearest]], dim=3), columns=6), path)
+
+
+def _means(models: list[Model], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The mean and the standard deviation over the seeds of models that differ by nothing else."""
+    together: dict[str, list[dict[str, Any]]] = {}
+    for model, entry in zip(models, entries, strict=False):  # some may not be measured yet
+        together.setdefault(model.identity, []).append(entry)
+    return [
+        {
+            "checkpoints": [entry["checkpoint"] for entry in entries],
+            "epochs": entries[0]["epochs"],
+            "seeds": [entry["seed"] for entry in entries],
+            "mean": {name: statistics.fmean(values) for name, values in columns.items()},
+            "std": {name: statistics.stdev(values) for name, values in columns.items() if len(values) > 1},
+        }
+        for entries in together.values()
+        for columns in [_columns([entry["metrics"] for entry in entries if entry["metrics"]])]
+    ]
+
+
+def _columns(rows: list[dict[str, float]]) -> dict[str, list[float]]:
+    return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    unfinished.replace(path)
+
+
+def _report(evaluation: dict[str, Any], seed: int) -> str:
+    """The tables of one data set, and what they were computed with."""
+    from gan_lightning.evaluation import QUANTITIES
+
+    counts, features, means = evaluation["images"], evaluation.get("features"), evaluation["means"]
+    lines = [
+        "",
+        f"{evaluation['dataset']}: {counts['generated']:,} generated images (seed {seed}) and"
+        f" {counts['held_out']:,} test images; floor: {counts['floor']:,} training images in place of generated ones",
+    ]
+    if features is not None:
+        accuracy = features["accuracy"]
+        right = "" if accuracy is None else f", {accuracy:.2%} of the test images right"
+        lines.append(f"features: {features['name']} {features['fingerprint']}{right}")
+    for number, mean in enumerate(means, start=1):
+        seeds = ", ".join(map(str, mean["seeds"]))
+        one = len(mean["seeds"]) == 1
+        deviation = "" if one else "; mean ± standard deviation"
+        lines.append(
+            f"[{number}] {', '.join(mean['checkpoints'])}"
+            f" ({mean['epochs']} epochs, {'seed' if one else 'seeds'} {seeds}{deviation})"
+        )
+    floor = {"mean": evaluation["floor"], "std": {}}
+    shown = [name for name in QUANTITIES if any(name in column["mean"] for column in [floor, *means])]
+    titles = [QUANTITIES[name].title + _ARROWS[QUANTITIES[name].better] for name in shown]
+    for start in range(0, len(means), COLUMNS):
+        columns = {f"[{start + i + 1}]": mean for i, mean in enumerate(means[start : start + COLUMNS])} | {
+            "floor": floor
+        }
+        cells = [[head, *(_cell(column, name) for name in shown)] for head, column in columns.items()]
+        widths = [max(map(len, column)) for column in cells]
+        left = max(map(len, titles))
+        for title, *row in zip(["", *titles], *cells, strict=True):
+            aligned = "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+            lines.append(f"{title.ljust(left)}  {aligned}".rstrip())
+        lines.append("")
+    return "\n".join(lines)
+
+
+_ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
+
+
+def _cell(column: dict[str, Any], name: str) -> str:
+    if name not in column["mean"]:
+        return "–"
+    deviation = f" ± {column['std'][name]:.2g}" if name in column["std"] else ""
+    return f"{column['mean'][name]:.4g}{deviation}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Where images become points that metrics compare: one feature space a file."""

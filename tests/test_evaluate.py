@@ -1,0 +1,299 @@
+"""The evaluation door, and what it evaluates with."""
+
+import json
+import math
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import SHORT, Run
+from PIL import Image
+from torch import Tensor, nn
+
+from gan_lightning import evaluation
+from gan_lightning.data.mnist5k import MNIST5k
+from gan_lightning.evaluation import METRICS, QUANTITIES, Images, Reference, Subject, metrics_named
+from gan_lightning.features import inception
+from gan_lightning.features.space import Description
+
+
+@pytest.fixture
+def evaluate(run_evaluate: Run, classifiers: Path) -> Run:
+    """Runs the door with few samples and a classifier that is trained already."""
+    return lambda *words: run_evaluate("num_samples=300", f"data_dir={classifiers}", "output_dir=evaluation", *words)
+
+
+def results(folder: str = "evaluation") -> dict[str, Any]:
+    return json.loads(Path(folder, "metrics.json").read_text())
+
+
+def test_every_metric_of_a_run(run: Run, evaluate: Run) -> None:
+    assert run(*SHORT, "trainer.max_epochs=1").exit_code == 0
+    outcome = evaluate("ckpt=run")
+    assert outcome.exit_code == 0, outcome.stderr
+    (found,) = results()["evaluations"]
+    assert found["dataset"] == "MNIST5k"
+    assert found["images"] == {"generated": 300, "held_out": 300, "floor": 300}
+    assert found["features"]["accuracy"] > 0.9
+    (model,) = found["models"]
+    assert (model["checkpoint"], model["epochs"], model["seed"]) == ("run/checkpoints/last.ckpt", 1, 0)
+    assert list(model["metrics"]) == [name for metric in METRICS["classifier"].values() for name in metric.quantities]
+    floor = found["floor"]
+    assert floor.keys() == model["metrics"].keys() - set(METRICS["classifier"]["equilibrium"].quantities)
+    # After five alternations noise is drawn, which these tell from digits.
+    for name in ("parzen_official", "parzen_fine", "classifier_score", "recall", "coverage", "modes"):
+        assert QUANTITIES[name].better == "higher"
+        assert model["metrics"][name] < floor[name], name
+    for name in ("frechet_distance", "kernel_distance", "class_divergence"):
+        assert QUANTITIES[name].better == "lower"
+        assert model["metrics"][name] > floor[name], name
+    assert floor["modes"] == 10
+    assert floor["memorisation"] == pytest.approx(1, abs=0.15)
+    assert floor["coverage"] > 0.8
+
+    lines = outcome.stdout.splitlines()
+    for shown in ("300 generated images (seed 0)", found["features"]["fingerprint"], "floor", "run/checkpoints/last"):
+        assert shown in outcome.stdout
+    for name in found["floor"]:
+        (line,) = [line for line in lines if line.strip().startswith(QUANTITIES[name].title.strip())][:1]
+        assert f"{model['metrics'][name]:.4g}" in line or QUANTITIES[name].title.startswith("  ")
+    with Image.open("evaluation/neighbours.png") as picture:
+        assert picture.size == (6 * (2 * 28 + 2) + 2, 8 * 30 + 2)
+        pixels = np.asarray(picture)
+    digits = MNIST5k().load(train=True)[0]
+    shown = torch.from_numpy(pixels[2:30, 2 + 28 : 2 + 56, 0].copy())
+    assert (digits[:, 0] == shown).flatten(1).all(1).any()  # a training image stands beside the first sample
+    assert "metric" in outcome.stderr  # the progress bar
+
+
+def test_seeds_are_taken_together_and_other_settings_apart(run: Run, evaluate: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1", "-m", "seed=0,1,2", "optimizer.lr=1e-3,1e-4", "output_dir=sweep")
+    outcome = evaluate("ckpt=sweep", "metrics=[frechet,equilibrium]")
+    assert outcome.exit_code == 0, outcome.stderr
+    (found,) = results()["evaluations"]
+    assert [model["checkpoint"] for model in found["models"]] == [f"sweep/{n}/checkpoints/last.ckpt" for n in range(6)]
+    assert [mean["seeds"] for mean in found["means"]] == [[0, 1, 2], [0, 1, 2]]
+    assert [Path(path).parts[1] for path in found["means"][1]["checkpoints"]] == ["1", "3", "5"]
+    of_first = [found["models"][n]["metrics"]["frechet_distance"] for n in (0, 2, 4)]
+    assert found["means"][0]["mean"]["frechet_distance"] == pytest.approx(statistics.fmean(of_first))
+    assert found["means"][0]["std"]["frechet_distance"] == pytest.approx(statistics.stdev(of_first))
+    assert f"{statistics.fmean(of_first):.4g} ± {statistics.stdev(of_first):.2g}" in outcome.stdout
+    assert "seeds 0, 1, 2; mean ± standard deviation" in outcome.stdout
+    assert not list(Path("evaluation").glob("*.png"))  # the neighbours were not asked for
+
+
+def test_checkpoints_by_list_and_by_pattern(run: Run, evaluate: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=12", "callbacks.checkpoints.every_n_epochs=1")
+    cheap = "metrics=[memorisation]"
+    assert evaluate("ckpt=[run,run/checkpoints/epoch_0002.ckpt]", cheap, "output_dir=list").exit_code == 0
+    assert [model["epochs"] for model in results("list")["evaluations"][0]["models"]] == [12, 2]
+    assert {path.name for path in Path("list").iterdir()} == {"metrics.json", "neighbours_1.png", "neighbours_2.png"}
+    outcome = evaluate("ckpt='run/checkpoints/epoch_*'", cheap, "output_dir=pattern")
+    assert [model["epochs"] for model in results("pattern")["evaluations"][0]["models"]] == [*range(1, 13)]
+    assert "[12] run/checkpoints/epoch_0012.ckpt" in outcome.stdout
+    assert outcome.stdout.count(QUANTITIES["memorisation"].title) == 3  # five columns a table
+
+
+def test_models_of_several_data_sets(run: Run, data_dir: Path, run_evaluate: Run) -> None:
+    for dataset in ("mnist", "cifar10"):
+        words = [word for word in SHORT if not word.startswith(("dataset=", "output_dir="))]
+        run(*words, f"dataset={dataset}", f"data_dir={data_dir}", "trainer.max_epochs=1", f"output_dir=runs/{dataset}")
+    outcome = run_evaluate(
+        "ckpt=runs", f"data_dir={data_dir}", "metrics=[parzen,memorisation]", "num_samples=8", "output_dir=evaluation"
+    )
+    assert outcome.exit_code == 0, outcome.stderr
+    assert [found["dataset"] for found in results()["evaluations"]] == ["CIFAR-10", "MNIST"]
+    assert not (data_dir / "classifiers").exists()  # none of these metrics needs one
+
+
+def test_the_same_seed_gives_the_same_numbers_and_the_batch_size_does_not_matter(run: Run, evaluate: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    found = []
+    for n, words in enumerate((["seed=1"], ["seed=1"], ["seed=1", "batch_size=7"], ["seed=2"])):
+        assert evaluate("ckpt=run", "metrics=[kernel]", f"output_dir={n}", *words).exit_code == 0
+        found.append(results(str(n))["evaluations"][0]["models"][0]["metrics"]["kernel_distance"])
+    assert found[0] == found[1] == pytest.approx(found[2], rel=1e-4)
+    assert found[0] != found[3]
+
+
+def test_a_diverged_generator_is_refused_alone_and_left_out_among_others(run: Run, evaluate: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
+    checkpoint["state_dict"]["generator.layers.0.weight"][0, 0] = math.nan
+    torch.save(checkpoint, "diverged.ckpt")
+    outcome = evaluate("ckpt=diverged.ckpt", "metrics=[frechet]")
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[-1] == "error: the generator draws NaN or infinity: its training has diverged"
+    outcome = evaluate("ckpt=[diverged.ckpt,run]", "metrics=[frechet]")
+    assert outcome.exit_code == 0
+    assert "diverged.ckpt: the generator draws NaN" in outcome.stderr + outcome.stdout
+    (found,) = results()["evaluations"]
+    assert [bool(model["metrics"]) for model in found["models"]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "which checkpoint?"),
+        (["ckpt=nowhere"], "there is no checkpoint at nowhere"),
+        (["ckpt='nowhere/*'"], "no run and no checkpoint is called nowhere/*"),
+        (["ckpt=empty"], "there is no run in empty"),
+        (["ckpt=text"], "text is not a checkpoint"),
+        (["ckpt=run", "metrics=[fid]"], "there is no metric 'fid' with features=classifier; there is parzen, frechet"),
+        (["ckpt=run", "metrics=frechet"], "metrics must be a list of some of parzen, frechet"),
+        (["ckpt=run", "metrics=[]"], "metrics must be a list"),
+        (["ckpt=run", "features=pixels"], "features must be classifier or inception, not 'pixels'"),
+        (["ckpt=run", "features=inception", "metrics=[modes]"], "no metric 'modes' with features=inception"),
+        (["ckpt=run", "num_samples=0"], "num_samples must be a whole number of at least 1, not 0"),
+        (["ckpt=run", "batch_size=many"], "batch_size must be a whole number"),
+        (["ckpt=run", "num_samples=50"], "frechet: the features: 50 points are too few; at least 129 are needed"),
+        (["ckpt=run", "num_sample=50"], "did you mean num_samples"),
+        (["ckpt=run", "output_dir=run"], "run/metrics.json exists already; choose another output_dir"),
+    ],
+)
+def test_bad_input(words: list[str], expected: str, run: Run, evaluate: Run) -> None:
+    if "ckpt=run" in words:
+        run(*SHORT, "trainer.max_epochs=1")
+    Path("empty").mkdir()
+    Path("text").write_text("no checkpoint")
+    outcome = evaluate(*words)
+    assert outcome.exit_code == 1
+    assert expected in outcome.stderr.splitlines()[-1]
+    assert outcome.stderr.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in outcome.stderr
+    assert not Path("evaluation").exists()
+
+
+def test_a_checkpoint_cannot_choose_what_code_runs(run: Run, evaluate: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    for place, target in (("dataset", "os.mkdir"), ("dataset", "gan_lightning.data.base.DataLoader")):
+        checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
+        checkpoint["hyper_parameters"][place]["_target_"] = target
+        torch.save(checkpoint, "evil.ckpt")
+        outcome = evaluate("ckpt=evil.ckpt")
+        assert outcome.exit_code == 1
+        assert f"the checkpoint's data set is {target}; only those of gan_lightning.data are loaded" in outcome.stderr
+
+
+class Pixels(nn.Module):
+    """Points and probabilities that need no training: eight pixels, and their softmax."""
+
+    def forward(self, images: Tensor) -> Description:
+        points = images.flatten(1)[:, 300:420:15].float()
+        return Description(points, points.softmax(1))
+
+
+class Digits(MNIST5k):
+    pass
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return Reference(Digits(), 500, Pixels())
+
+
+def test_the_sets_of_a_reference_do_not_overlap_where_they_must_not(reference: Reference) -> None:
+    training, _ = MNIST5k().load(train=True)
+    assert torch.equal(reference.validation.pixels, training[3333:])
+    assert torch.equal(reference.real.pixels, training[:500])
+    assert torch.equal(reference.held_out.pixels, MNIST5k().load(train=False)[0][:500])
+    assert len(Reference(Digits(), 10_000).real.pixels) == 3333
+
+
+def test_the_order_of_the_samples_does_not_matter(reference: Reference) -> None:
+    pixels = MNIST5k().load(train=True)[0][1000:1500]
+    order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
+    for name, metric in METRICS["classifier"].items():
+        if name != "equilibrium":
+            one, other = (metric.measure(Subject(Images(p, Pixels())), reference) for p in (pixels, pixels[order]))
+            assert one == pytest.approx(other, rel=1e-9, abs=1e-9), name
+
+
+def test_copies_of_training_images_are_caught(reference: Reference) -> None:
+    copies = MNIST5k().load(train=True)[0][2000:2200]
+    measure = METRICS["classifier"]["memorisation"].measure
+    assert measure(Subject(Images(copies)), reference)["memorisation"] == pytest.approx(0, abs=1e-6)
+    assert measure(Subject(reference.real), reference)["memorisation"] == pytest.approx(1, abs=0.15)
+
+
+def test_metrics_give_the_quantities_that_they_name(reference: Reference) -> None:
+    subject = Subject(Images(MNIST5k().load(train=True)[0][:500], Pixels()), lambda pixels: torch.zeros(len(pixels)))
+    for name, metric in METRICS["classifier"].items():
+        assert tuple(metric.measure(subject, reference)) == metric.quantities, name
+    for metrics in METRICS.values():
+        assert {name for metric in metrics.values() for name in metric.quantities} <= QUANTITIES.keys()
+    assert list(metrics_named(["kernel", "parzen"], "classifier")) == ["parzen", "kernel"]
+
+
+class SmallInception(nn.Module):
+    """Stands where torchmetrics has the network: 16 dimensions instead of 2,048."""
+
+    def __init__(self, name: str, features: list[str], weights: str | None, antialias: bool) -> None:
+        super().__init__()
+        assert (name, features, antialias) == ("inception-v3-compat", ["2048", "logits_unbiased"], False)
+        self.register_buffer("weight", torch.randn(3 * 28 * 28, 16, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        assert images.dtype == torch.uint8
+        assert images.shape[1] == 3  # gray ones are repeated
+        points = images.flatten(1).float() / 255 @ self.weight
+        return points, points[:, :8]
+
+
+def test_with_inception_features_the_numbers_have_their_published_names(
+    run: Run, evaluate: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    monkeypatch.setattr(inception, "NoTrainInceptionV3", SmallInception)
+    outcome = evaluate("ckpt=run", "features=inception", "num_samples=1000")
+    assert outcome.exit_code == 0, outcome.stderr
+    (found,) = results()["evaluations"]
+    values = found["models"][0]["metrics"]
+    assert values.keys() >= {"fid", "kid", "inception_score", "precision"}
+    assert not values.keys() & {"frechet_distance", "kernel_distance", "classifier_score", "modes"}
+    assert values["fid"] > found["floor"]["fid"]
+    assert "FID" in outcome.stdout
+    assert found["features"]["name"] == "inception"
+
+
+def test_without_inception_features_nothing_is_called_fid() -> None:
+    assert not {"fid", "kid", "inception_score"} & {
+        name for metric in METRICS["classifier"].values() for name in metric.quantities
+    }
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (OSError("no route to host"), "the weights of the Inception network are neither in "),
+        (ModuleNotFoundError("torch_fidelity"), "pip install 'gan-lightning[inception]'"),
+    ],
+)
+def test_inception_weights_that_are_not_to_be_had_end_in_one_line(
+    failure: Exception, expected: str, run: Run, evaluate: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(inception, "NoTrainInceptionV3", refuse)
+    outcome = evaluate("ckpt=run", "features=inception")
+    assert outcome.exit_code == 1
+    assert len(outcome.stderr.splitlines()) == 1
+    assert expected in outcome.stderr
+    assert "features=classifier" in outcome.stderr
+
+
+def test_the_parzen_window_is_chosen_by_images_that_no_floor_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    sets: list[tuple[Tensor, ...]] = []
+    real = evaluation.parzen_likelihoods
+    monkeypatch.setattr(evaluation, "parzen_likelihoods", lambda *a: sets.append(a[:3]) or real(*a))
+    reference = Reference(Digits(), 10_000)
+    METRICS["classifier"]["parzen"].measure(Subject(reference.real), reference)
+    samples, validation, test = sets[0]
+    assert (len(samples), len(validation), len(test)) == (3333, 667, 1000)
+    assert torch.cdist(validation, samples).min() > 0.1
