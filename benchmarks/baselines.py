@@ -37,7 +37,9 @@ COLUMNS = {
 
 def door(name: str, *words: str) -> None:
     """Run one of the project's doors; its own lines go through."""
-    subprocess.run([sys.executable, "-m", f"gan_lightning.{name}", *words], check=True)
+    done = subprocess.run([sys.executable, "-m", f"gan_lightning.{name}", *words])
+    if done.returncode != 0:
+        sys.exit(done.returncode)
 
 
 def train(experiment: str, epochs: int, seed: int, folder: Path, options: list[str]) -> None:
@@ -48,6 +50,11 @@ def train(experiment: str, epochs: int, seed: int, folder: Path, options: list[s
     go_on = [f"ckpt_path={last}"] if last.exists() else []
     words = [f"experiment={experiment}", f"trainer.max_epochs={epochs}", f"seed={seed}", f"output_dir={folder}"]
     door("train", *words, *options, *go_on)
+
+
+def is_complete(path: Path, num_models: int) -> bool:
+    """Whether an evaluation was not interrupted before its last model."""
+    return path.exists() and len(json.loads(path.read_text())["evaluations"][0]["models"]) == num_models
 
 
 def cell(name: str, mean: dict[str, float], std: dict[str, float]) -> str:
@@ -81,7 +88,7 @@ def main() -> None:
     parser.add_argument("experiments", nargs="*", metavar="experiment=epochs")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
     parser.add_argument("--num-samples", type=int, default=10_000, help="images an evaluation draws (default: 10000)")
-    parser.add_argument("--folder", type=Path, default=Path("outputs/baselines"))
+    parser.add_argument("--folder", type=Path, default=Path("outputs/baselines"), help="another one for other options")
     parser.add_argument("--option", action="append", default=[], help="a setting for the training door; repeatable")
     arguments = parser.parse_args()
     try:
@@ -91,14 +98,18 @@ def main() -> None:
     if unknown := chosen.keys() - EXPERIMENTS.keys():
         parser.error(f"there is no experiment {unknown.pop()!r} here; there is {', '.join(EXPERIMENTS)}")
 
+    if arguments.seeds < 1:
+        parser.error("at least one seed is needed")
+
     evaluations = {}
     for experiment, epochs in (chosen or EXPERIMENTS).items():
         runs = arguments.folder / f"{experiment}_{epochs}"
         for seed in range(arguments.seeds):
             train(experiment, epochs, seed, runs / str(seed), arguments.option)
-        evaluated = arguments.folder / f"{experiment}_{epochs}_evaluation_{arguments.seeds}"
-        if not (evaluated / "metrics.json").exists():
-            ckpt = ",".join(str(runs / str(seed)) for seed in range(arguments.seeds))
+        ckpt = ",".join(str(runs / str(seed)) for seed in range(arguments.seeds))
+        evaluated = arguments.folder / f"{experiment}_{epochs}_{arguments.seeds}x{arguments.num_samples}"
+        if not is_complete(evaluated / "metrics.json", arguments.seeds):
+            (evaluated / "metrics.json").unlink(missing_ok=True)
             words = [f"ckpt=[{ckpt}]", f"num_samples={arguments.num_samples}", f"output_dir={evaluated}"]
             door("evaluate", *words, *(option for option in arguments.option if option.startswith("data_dir=")))
         (evaluation,) = json.loads((evaluated / "metrics.json").read_text())["evaluations"]

@@ -58,6 +58,8 @@ def find_checkpoints(ckpt: Any) -> list[Path]:
         UserError: if a word stands for none.
     """
     found: list[Path] = []
+    if ckpt in ("", []):
+        raise UserError("ckpt is empty; it takes a run's folder or a checkpoint")
     for word in [ckpt] if isinstance(ckpt, str) else ckpt:
         path = Path(str(word))
         if re.search(r"[*?[]", str(word)) and not path.exists():

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 COLUMNS = 5
 """Columns of a table beside the floor; what is more goes into another table."""
+ALONE = "neighbours.png"
+"""The picture of the only model; those of several are numbered."""
 PAIRS = 48
 """Samples that are shown beside their nearest training images."""
 
@@ -55,9 +57,12 @@ class Model(NamedTuple):
 @door("evaluate")
 def main(settings: DictConfig) -> None:
     """Measure the generators of some checkpoints, print tables and write `metrics.json`."""
-    if settings.ckpt is None:
+    if not settings.ckpt and settings.ckpt != 0:
         raise UserError("which checkpoint? ckpt=… takes a run's folder, such as outputs/mnist5k/…, or a checkpoint")
     words = OmegaConf.to_container(settings.ckpt) if isinstance(settings.ckpt, ListConfig) else str(settings.ckpt)
+    for folder in ("output_dir", "data_dir"):
+        if settings[folder] in (None, ""):
+            raise UserError(f"{folder} is empty; to use the current folder, say {folder}=.")
     paths = find_checkpoints(words)
     path = Path(str(settings.output_dir)) / "metrics.json"
     if path.exists():
@@ -71,8 +76,7 @@ def main(settings: DictConfig) -> None:
         names: Any = OmegaConf.to_container(settings).get("metrics")  # type: ignore[union-attr]
         metrics = metrics_named(names, str(settings.features))
         models = [
-            _model(path, f"neighbours_{n}.png" if len(paths) > 1 else "neighbours.png")
-            for n, path in enumerate(paths, start=1)
+            _model(path, f"neighbours_{n}.png" if len(paths) > 1 else ALONE) for n, path in enumerate(paths, start=1)
         ]
         models.sort(key=lambda model: model.dataset)
         evaluations: list[dict[str, Any]] = []
@@ -122,6 +126,8 @@ def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictC
                 progress.set_description(f"{what}: {name}")
                 try:
                     values |= metric.measure(subject, reference)
+                except DivergedError:
+                    raise
                 except ValueError as reason:
                     raise UserError(f"{what}: {name}: {reason} (num_samples={settings.num_samples})") from reason
                 progress.update()
@@ -137,10 +143,9 @@ def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictC
                     _draw_neighbours(subject, reference, Path(str(settings.output_dir)) / model.picture)
                     entry["neighbours"] = model.picture
             except DivergedError as reason:
-                if len(models) == 1:
+                if model.picture == ALONE:
                     raise
                 progress.write(f"{model.path}: {reason}; left out")
-                progress.update(len(metrics))
                 entry["metrics"] = {}
             evaluation["models"].append(entry)
             evaluation["means"] = _means(models, evaluation["models"])
@@ -167,7 +172,8 @@ def _subject(path: Path, settings: DictConfig, device: Any, into_points: Any) ->
             [discriminator(from_uint8(part.to(device))).cpu() for part in pixels.split(settings.batch_size)]
         )
 
-    return Subject(Images(to_uint8(images), into_points), logits)
+    trained_on = checkpoint["hyper_parameters"]["dataset"]["num_train_images"]
+    return Subject(Images(to_uint8(images), into_points), logits, trained_on)
 
 
 def _draw_neighbours(subject: "Subject", reference: "Reference", path: Path) -> None:
@@ -185,9 +191,11 @@ def _draw_neighbours(subject: "Subject", reference: "Reference", path: Path) -> 
 
 def _means(models: list[Model], entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The mean and the standard deviation over the seeds of models that differ by nothing else."""
-    together: dict[str, list[dict[str, Any]]] = {}
+    together: dict[str, dict[int, dict[str, Any]]] = {}
     for model, entry in zip(models, entries, strict=False):  # some may not be measured yet
-        together.setdefault(model.identity, []).append(entry)
+        if entry["metrics"]:
+            # The same epoch of the same run may lie there under two names.
+            together.setdefault(model.identity, {}).setdefault(entry["seed"], entry)
     return [
         {
             "checkpoints": [entry["checkpoint"] for entry in entries],
@@ -196,13 +204,10 @@ def _means(models: list[Model], entries: list[dict[str, Any]]) -> list[dict[str,
             "mean": {name: statistics.fmean(values) for name, values in columns.items()},
             "std": {name: statistics.stdev(values) for name, values in columns.items() if len(values) > 1},
         }
-        for entries in together.values()
-        for columns in [_columns([entry["metrics"] for entry in entries if entry["metrics"]])]
+        for by_seed in together.values()
+        for entries in [list(by_seed.values())]
+        for columns in [{name: [entry["metrics"][name] for entry in entries] for name in entries[0]["metrics"]}]
     ]
-
-
-def _columns(rows: list[dict[str, float]]) -> dict[str, list[float]]:
-    return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -26,6 +26,10 @@ NUM_NEIGHBOURS_SOUGHT = 1000
 """Images whose nearest training image is sought; their median needs no more."""
 
 
+class DivergedError(ValueError):
+    """A generator draws NaN or infinity, or a discriminator answers it."""
+
+
 class Images:
     """A set of images, and what a feature space says of it once a metric asks.
 
@@ -86,10 +90,13 @@ class Reference:
 
 
 class Subject(NamedTuple):
-    """What is measured: images, and the discriminator that they were trained against, bytes to logits, if any."""
+    """What is measured."""
 
     images: Images
     discriminator: Callable[[Tensor], Tensor] | None = None
+    """The generator's opponent, bytes to logits, if there is one."""
+    num_train_images: int | None = None
+    """How many of the training images both were trained on; None for all."""
 
 
 Values = dict[str, float]
@@ -142,8 +149,12 @@ def _memorisation(subject: Subject, reference: Reference) -> Values:
 def _equilibrium(subject: Subject, reference: Reference) -> Values:
     if subject.discriminator is None:
         return {}
-    sets = (reference.real, reference.held_out, subject.images)
-    found = equilibrium(*(subject.discriminator(images.pixels) for images in sets))
+    seen_in_training = reference.real.pixels[: subject.num_train_images]
+    sets = (seen_in_training, reference.held_out.pixels, subject.images.pixels)
+    logits = [subject.discriminator(pixels) for pixels in sets]
+    if not all(of_one_set.isfinite().all() for of_one_set in logits):
+        raise DivergedError("the discriminator answers NaN or infinity: its training has diverged")
+    found = equilibrium(*logits)
     return {
         "training_probability": found.on_training,
         "held_out_probability": found.on_held_out,
@@ -259,10 +270,6 @@ def feature_space(name: str, data: ImageDataModule) -> FeatureSpace:
         UserError: if it is not to be had.
     """
     return classifier_of(data) if name == "classifier" else Inception()
-
-
-class DivergedError(ValueError):
-    """A generator draws NaN or infinity."""
 
 
 def check_generated(images: Tensor) -> None:

@@ -51,7 +51,7 @@ class GAN(LightningModule):
 
     Raises:
         ValueError: if `discriminator_steps` is not a whole number of at least 1, `discriminator_batches` is unknown,
-            `seed` is negative, or an optimizer refuses its settings.
+            `simultaneous` is neither true nor false, `seed` is negative, or an optimizer refuses its settings.
     """
 
     def __init__(
@@ -70,6 +70,8 @@ class GAN(LightningModule):
         super().__init__()
         whole_number("discriminator_steps", discriminator_steps, at_least=1)
         whole_number("seed", seed, at_least=0)
+        if not isinstance(simultaneous, bool):
+            raise ValueError(f"simultaneous must be true or false, not {simultaneous!r}")
         if discriminator_batches not in ("reuse", "fresh"):
             raise ValueError(f"discriminator_batches must be reuse or fresh, not {discriminator_batches!r}")
         self.automatic_optimization = False
@@ -140,11 +142,16 @@ class GAN(LightningModule):
         generator_optimizer.zero_grad()
         if self.simultaneous:
             real = real_batches[-1]
-            loss, on_fake = discriminator_loss(real, self.generator(self.sample_latent(len(real))))
+            fake = self.generator(self.sample_latent(len(real)))
+            # The discriminator sees a copy, and what the generator's loss says of that is handed on to the original: so
+            # each backward pass reaches the weights of one player alone, which is what DDP needs.
+            seen = fake.detach().requires_grad_()
+            loss, on_fake = discriminator_loss(real, seen)
             generator_loss = self.objective.generator_loss(on_fake, self.current_epoch)
+            (towards,) = torch.autograd.grad(generator_loss, seen, retain_graph=True)
             discriminator_optimizer.zero_grad()
-            self.manual_backward(loss, inputs=list(self.discriminator.parameters()), retain_graph=True)
-            self.manual_backward(generator_loss, inputs=list(self.generator.parameters()))
+            self.manual_backward(loss)
+            self.manual_backward((fake * towards).sum())
             self._step(discriminator_optimizer, discriminator_scheduler)
         else:
             with frozen(self.discriminator):

@@ -3,6 +3,7 @@
 import json
 import math
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import torch
 from conftest import SHORT, Run
 from PIL import Image
 from torch import Tensor, nn
+from torch_fidelity import feature_extractor_inceptionv3
 
 from gan_lightning import evaluation
 from gan_lightning.data.mnist5k import MNIST5k
 from gan_lightning.evaluation import METRICS, QUANTITIES, Images, Reference, Subject, metrics_named
-from gan_lightning.features import inception
+from gan_lightning.features.inception import Inception
 from gan_lightning.features.space import Description
 
 
@@ -95,6 +97,10 @@ def test_checkpoints_by_list_and_by_pattern(run: Run, evaluate: Run) -> None:
     assert [model["epochs"] for model in results("pattern")["evaluations"][0]["models"]] == [*range(1, 13)]
     assert "[12] run/checkpoints/epoch_0012.ckpt" in outcome.stdout
     assert outcome.stdout.count(QUANTITIES["memorisation"].title) == 3  # five columns a table
+    evaluate("ckpt='run/checkpoints/*'", cheap, "output_dir=all")
+    (found,) = results("all")["evaluations"]
+    assert len(found["models"]) == 13
+    assert [mean["seeds"] for mean in found["means"]] == 12 * [[0]]  # last.ckpt is epoch_0012.ckpt under another name
 
 
 def test_models_of_several_data_sets(run: Run, data_dir: Path, run_evaluate: Run) -> None:
@@ -132,12 +138,22 @@ def test_a_diverged_generator_is_refused_alone_and_left_out_among_others(run: Ru
     assert "diverged.ckpt: the generator draws NaN" in outcome.stderr + outcome.stdout
     (found,) = results()["evaluations"]
     assert [bool(model["metrics"]) for model in found["models"]] == [False, True]
+    assert [mean["checkpoints"] for mean in found["means"]] == [["run/checkpoints/last.ckpt"]]
+    name = next(name for name in checkpoint["state_dict"] if name.startswith("discriminator."))
+    checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
+    checkpoint["state_dict"][name].fill_(math.nan)
+    torch.save(checkpoint, "diverged.ckpt")
+    outcome = evaluate("ckpt=diverged.ckpt", "metrics=[equilibrium]", "output_dir=another")
+    assert outcome.stderr.splitlines()[-1].startswith("error: the discriminator answers NaN or infinity")
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
         ([], "which checkpoint?"),
+        (["ckpt="], "which checkpoint?"),
+        (["ckpt=[]"], "which checkpoint?"),
+        (["ckpt=run", "output_dir="], "output_dir is empty"),
         (["ckpt=nowhere"], "there is no checkpoint at nowhere"),
         (["ckpt='nowhere/*'"], "no run and no checkpoint is called nowhere/*"),
         (["ckpt=empty"], "there is no run in empty"),
@@ -229,12 +245,13 @@ def test_metrics_give_the_quantities_that_they_name(reference: Reference) -> Non
 
 
 class SmallInception(nn.Module):
-    """Stands where torchmetrics has the network: 16 dimensions instead of 2,048."""
+    """Stands where torch-fidelity has the network: 16 dimensions instead of 2,048."""
 
-    def __init__(self, name: str, features: list[str], weights: str | None, antialias: bool) -> None:
+    def __init__(self, name: str, features: list[str]) -> None:
         super().__init__()
-        assert (name, features, antialias) == ("inception-v3-compat", ["2048", "logits_unbiased"], False)
-        self.register_buffer("weight", torch.randn(3 * 28 * 28, 16, generator=torch.Generator().manual_seed(0)))
+        assert (name, features) == ("inception-v3-compat", ["2048", "logits_unbiased"])
+        torch.manual_seed(0)
+        self.register_buffer("weight", torch.randn(3 * 28 * 28, 16))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         assert images.dtype == torch.uint8
@@ -247,7 +264,7 @@ def test_with_inception_features_the_numbers_have_their_published_names(
     run: Run, evaluate: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(*SHORT, "trainer.max_epochs=1")
-    monkeypatch.setattr(inception, "NoTrainInceptionV3", SmallInception)
+    monkeypatch.setattr(feature_extractor_inceptionv3, "FeatureExtractorInceptionV3", SmallInception)
     outcome = evaluate("ckpt=run", "features=inception", "num_samples=1000")
     assert outcome.exit_code == 0, outcome.stderr
     (found,) = results()["evaluations"]
@@ -269,23 +286,41 @@ def test_without_inception_features_nothing_is_called_fid() -> None:
     ("failure", "expected"),
     [
         (OSError("no route to host"), "the weights of the Inception network are neither in "),
-        (ModuleNotFoundError("torch_fidelity"), "pip install 'gan-lightning[inception]'"),
+        (None, "pip install 'gan-lightning[inception]'"),
     ],
 )
 def test_inception_weights_that_are_not_to_be_had_end_in_one_line(
-    failure: Exception, expected: str, run: Run, evaluate: Run, monkeypatch: pytest.MonkeyPatch
+    failure: Exception | None, expected: str, run: Run, evaluate: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(*SHORT, "trainer.max_epochs=1")
 
     def refuse(*_: object, **__: object) -> None:
+        assert failure is not None
         raise failure
 
-    monkeypatch.setattr(inception, "NoTrainInceptionV3", refuse)
+    monkeypatch.setattr(feature_extractor_inceptionv3, "load_state_dict_from_url", refuse)
+    if failure is None:  # as if it were not installed
+        monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
     outcome = evaluate("ckpt=run", "features=inception")
     assert outcome.exit_code == 1
     assert len(outcome.stderr.splitlines()) == 1
     assert expected in outcome.stderr
     assert "features=classifier" in outcome.stderr
+
+
+@pytest.mark.slow
+def test_the_real_inception_network_describes_gray_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the weights that it is made with, because the trained ones would have to be downloaded."""
+    monkeypatch.setattr(feature_extractor_inceptionv3, "load_state_dict_from_url", lambda *_, **__: {})
+    extractor = feature_extractor_inceptionv3.FeatureExtractorInceptionV3
+    monkeypatch.setattr(extractor, "load_state_dict", lambda *_: None)
+    before = torch.get_rng_state()
+    network = Inception()
+    assert torch.equal(torch.get_rng_state(), before)
+    found = network(torch.randint(0, 256, (2, 1, 28, 28), dtype=torch.uint8))
+    assert found.points.shape == (2, 2048)
+    assert found.probabilities.shape == (2, 1008)
+    torch.testing.assert_close(found.probabilities.sum(1), torch.ones(2))
 
 
 def test_the_parzen_window_is_chosen_by_images_that_no_floor_holds(monkeypatch: pytest.MonkeyPatch) -> None:

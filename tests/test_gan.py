@@ -348,6 +348,12 @@ def test_refuses_a_k_that_is_no_number_of_steps(k: Any) -> None:
         make_gan(discriminator_steps=k)
 
 
+@pytest.mark.parametrize("simultaneous", ["yes", 2, None])
+def test_refuses_what_is_neither_true_nor_false(simultaneous: Any) -> None:
+    with pytest.raises(ValueError, match="simultaneous must be true or false"):
+        make_gan(simultaneous=simultaneous)
+
+
 def test_refuses_unknown_batches_and_what_an_optimizer_refuses() -> None:
     with pytest.raises(ValueError, match="reuse or fresh"):
         make_gan(discriminator_batches="new")

@@ -305,12 +305,14 @@ def test_a_run_that_time_cuts_short_is_not_finished(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_train_together_and_go_on_bit_for_bit(run: Run) -> None:
+@pytest.mark.parametrize("simultaneous", ["false", "true"])
+def test_two_processes_train_together_and_go_on_bit_for_bit(simultaneous: str, run: Run) -> None:
     """On the CPU; each process draws its own latents and its own half of the images."""
     strategy = "+trainer.strategy=ddp_find_unused_parameters_true"
 
     def train(*words: str) -> None:
-        command = [sys.executable, "-m", "gan_lightning.train", *SHORT, "trainer.devices=2", strategy, *words]
+        short = (*SHORT, f"gan.simultaneous={simultaneous}")
+        command = [sys.executable, "-m", "gan_lightning.train", *short, "trainer.devices=2", strategy, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("MNIST5k: 40 images") == 1

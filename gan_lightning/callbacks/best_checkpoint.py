@@ -7,6 +7,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation import QUANTITIES
+
+MODES = {"lower": "min", "higher": "max"}
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -15,15 +18,18 @@ class BestCheckpoint(ModelCheckpoint):
     Args:
         folder: where it is written.
         quantity: one that :class:`Evaluation` measures.
-        mode: `min` if less is better, `max` if more is.
+        mode: `min` if less is better, `max` if more is; None where the quantity itself says so.
 
     Raises:
-        ValueError: if `mode` is neither.
+        ValueError: if there is no such quantity, or it does not say and `mode` neither.
     """
 
-    def __init__(self, folder: str, quantity: str = "frechet_distance", mode: str = "min") -> None:
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode must be min or max, not {mode!r}")
+    def __init__(self, folder: str, quantity: str = "frechet_distance", mode: str | None = None) -> None:
+        if quantity not in QUANTITIES:
+            raise ValueError(f"there is no quantity {quantity!r}; there is {', '.join(QUANTITIES)}")
+        mode = mode or MODES.get(QUANTITIES[quantity].better)
+        if mode is None or mode not in MODES.values():
+            raise ValueError(f"mode must be min or max for {quantity}, not {mode!r}")
         super().__init__(
             dirpath=folder,
             filename="best",
@@ -48,6 +54,7 @@ class BestCheckpoint(ModelCheckpoint):
             )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        value = trainer.callback_metrics.get(str(self.monitor))
-        if value is not None and not math.isnan(value):  # measured already, and not diverged
+        evaluation = Evaluation.of(trainer)
+        assert evaluation is not None
+        if evaluation.is_due(trainer) and not math.isnan(evaluation.latest[str(self.monitor)]):
             super().on_train_epoch_end(trainer, pl_module)

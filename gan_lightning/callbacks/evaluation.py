@@ -69,6 +69,7 @@ class Evaluation(Callback):
         self.seed = seed
         self.latest: dict[str, float] = {}
         self._device = torch.device("cpu")
+        self._num_train_images: int | None = None
         self._space: FeatureSpace | None = None
         self._reference: Reference | None = None
 
@@ -92,6 +93,7 @@ class Evaluation(Callback):
         if any(metric.needs_features for metric in self.metrics.values()):
             self._space = feature_space(self.features, data)
         self._device = trainer.strategy.root_device
+        self._num_train_images = data.num_train_images
         self._reference = Reference(data, self.num_samples, self._describe)
         subject = self._subject(gan)
         for name, metric in self.metrics.items():
@@ -103,14 +105,19 @@ class Evaluation(Callback):
                     f" {len(self._reference.held_out.pixels)} test images)"
                 ) from reason
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def is_due(self, trainer: Trainer) -> bool:
+        """Whether the epoch at hand ends with an evaluation."""
         epoch = trainer.current_epoch + 1
-        if epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs:
-            self.latest = trainer.strategy.broadcast(self.measure(pl_module))
-            for logger in trainer.loggers:
-                scalars = {f"evaluation/{name}": value for name, value in self.latest.items()}
-                logger.log_metrics(scalars, step=pl_module.alternations)  # type: ignore[arg-type]
-        for name, value in self.latest.items():  # again after every epoch: Lightning forgets them as a run goes on
+        return epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.is_due(trainer):
+            return
+        self.latest = trainer.strategy.broadcast(self.measure(pl_module))
+        for logger in trainer.loggers:
+            scalars = {f"evaluation/{name}": value for name, value in self.latest.items()}
+            logger.log_metrics(scalars, step=pl_module.alternations)  # type: ignore[arg-type]
+        for name, value in self.latest.items():
             pl_module.log(name, value, logger=False, sync_dist=True)
 
     def measure(self, gan: Any) -> dict[str, float]:
@@ -128,7 +135,9 @@ class Evaluation(Callback):
         latent = seeded_latent(gan.generator, self.num_samples, self.seed)
         (images,) = _shared(lambda part: (generate(gan.generator, part, BATCH_SIZE, gan.device),), latent, gan.device)
         check_generated(images)
-        return Subject(Images(to_uint8(images), self._describe), lambda pixels: self._logits(gan, pixels))
+        return Subject(
+            Images(to_uint8(images), self._describe), lambda pixels: self._logits(gan, pixels), self._num_train_images
+        )
 
     def _describe(self, pixels: Tensor) -> Description:
         assert self._space is not None

@@ -3,6 +3,7 @@
 Trained once, from a fixed seed, by the first evaluation that needs it, and kept in the data folder.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from gan_lightning.features.space import Description, FeatureSpace, describe, fi
 NUM_POINTS_DIMS = 128
 """D, the dimensions of the feature space; few, so that a Fréchet distance needs few images."""
 EPOCHS = 6
+MIN_STEPS = 500
+"""Small data sets are gone through more often, until there are so many batches."""
 BATCH_SIZE = 200
 LEARNING_RATE = 0.25
 """The highest of a one-cycle schedule."""
@@ -127,10 +130,11 @@ def train_classifier(data: ImageDataModule) -> Classifier:
     classifier.deviation.copy_(channels.std(1).clamp(min=1)[:, None, None])
     batch_size = min(BATCH_SIZE, len(images))
     batches = len(images) // batch_size
+    epochs = max(EPOCHS, math.ceil(MIN_STEPS / batches))
     optimizer = torch.optim.SGD(classifier.parameters(), momentum=0.9, nesterov=True, weight_decay=5e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, EPOCHS * batches, pct_start=0.25)
-    with tqdm(total=EPOCHS * batches, desc=f"classifier of {data.title}, trained once", unit="batch") as progress:
-        for _ in range(EPOCHS):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, epochs * batches, pct_start=0.25)
+    with tqdm(total=epochs * batches, desc=f"classifier of {data.title}, trained once", unit="batch") as progress:
+        for _ in range(epochs):
             for chosen in torch.randperm(len(images), generator=random).split(batch_size)[:batches]:
                 distorted = _distort(images[chosen], data.mirrors, random)
                 scores = classifier.classes(classifier.points(distorted))
@@ -155,19 +159,7 @@ def classifier_of(data: ImageDataModule) -> Classifier:
     made_from = fingerprint([*data.split(train=True), torch.tensor(RECIPE)])
     path = Path(data.data_dir) / "classifiers" / f"{data.title.lower()}.pt"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):  # of two evaluations, one trains and the other waits
-            kept = _read(path, made_from)
-            if kept is None:
-                classifier = train_classifier(data)
-                kept = {
-                    "made_from": made_from,
-                    "weights": classifier.state_dict(),
-                    "accuracy": _accuracy(classifier, data),
-                }
-                unfinished = path.with_suffix(".tmp")
-                torch.save(kept, unfinished)
-                unfinished.replace(path)
+        kept = _read(path, made_from) or _make(path, made_from, data)
     except OSError as reason:
         raise UserError(
             f"cannot keep a classifier in {path.parent} ({reason.strerror or reason}); choose another data_dir"
@@ -177,6 +169,19 @@ def classifier_of(data: ImageDataModule) -> Classifier:
     classifier.accuracy = kept["accuracy"]
     classifier.fingerprint = fingerprint(kept["weights"].values())
     return classifier.eval().requires_grad_(False)
+
+
+def _make(path: Path, made_from: str, data: ImageDataModule) -> dict[str, Any]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):  # of two evaluations, one trains and the other waits
+        if (kept := _read(path, made_from)) is not None:
+            return kept
+        classifier = train_classifier(data)
+        kept = {"made_from": made_from, "weights": classifier.state_dict(), "accuracy": _accuracy(classifier, data)}
+        unfinished = path.with_suffix(".tmp")
+        torch.save(kept, unfinished)
+        unfinished.replace(path)
+        return kept
 
 
 def _read(path: Path, made_from: str) -> dict[str, Any] | None:

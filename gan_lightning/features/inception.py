@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torchmetrics.image.fid import NoTrainInceptionV3
 
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.features.space import Description, FeatureSpace, fingerprint
@@ -11,11 +10,9 @@ from gan_lightning.features.space import Description, FeatureSpace, fingerprint
 class Inception(FeatureSpace):
     """Inception-v3 of Szegedy et al. 2016 with the weights of the code published with Heusel et al. 2017.
 
-    Images are resized to 299 × 299 as that code does; gray ones are repeated in three channels. The points are those
-    of the last pooling, (B, 2048), the probabilities those of 1,008 classes.
-
-    Args:
-        weights: a file; None for the one that torch-fidelity keeps in torch's cache, or downloads.
+    The network is torch-fidelity's, which keeps the weights in torch's cache, or downloads them, and resizes images to
+    299 × 299 as that code does. Gray images are repeated in three channels. The points are those of the last pooling,
+    (B, 2048), the probabilities those of 1,008 classes.
 
     Raises:
         UserError: if torch-fidelity is not installed or the weights are not to be had.
@@ -23,17 +20,18 @@ class Inception(FeatureSpace):
 
     name = "inception"
 
-    def __init__(self, weights: str | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         try:
-            self.network = NoTrainInceptionV3(
-                "inception-v3-compat", ["2048", "logits_unbiased"], weights, antialias=False
-            )
+            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
         except ModuleNotFoundError as reason:
             raise UserError(
                 "features=inception needs torch-fidelity: pip install 'gan-lightning[inception]';"
                 " features=classifier needs nothing"
             ) from reason
+        try:
+            with torch.random.fork_rng(devices=[]):  # it draws weights before it loads them
+                self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"])
         except Exception as reason:  # a download has many ways to fail
             raise UserError(
                 f"the weights of the Inception network are neither in {torch.hub.get_dir()}/checkpoints nor to be"

@@ -36,7 +36,7 @@ def test_it_leaves_the_trained_weights_bit_for_bit_as_they_are(run: Run, short: 
 
 
 def test_training_the_classifier_leaves_them_too(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan_lightning.features.classifier.EPOCHS", 1)
+    monkeypatch.setattr("gan_lightning.features.classifier.MIN_STEPS", 20)
     run(*SHORT, "trainer.max_epochs=1")
     outcome = run(*SHORT, *EVALUATION, "trainer.max_epochs=1", f"data_dir={tmp_path}/new", "output_dir=evaluated")
     assert outcome.exit_code == 0, outcome.stderr
@@ -64,7 +64,7 @@ def test_its_numbers_are_in_tensorboard_in_the_results_and_are_those_of_the_door
 
 def test_the_best_checkpoint_is_that_of_the_best_epoch(run: Run, short: tuple[str, ...]) -> None:
     words = (*EVALUATION, "callbacks.evaluation.every_n_epochs=1", "callbacks.checkpoints.every_n_epochs=1")
-    for quantity, mode, best in (("frechet_distance", "min", min), ("held_out_accuracy", "max", max)):
+    for quantity, mode, best in (("frechet_distance", "null", min), ("held_out_accuracy", "max", max)):
         folder = f"by_{quantity}"
         outcome = run(
             *short, *words, "trainer.max_epochs=6", "optimizer.lr=3e-3", f"output_dir={folder}",
@@ -85,6 +85,11 @@ def test_a_resumed_run_keeps_the_best_checkpoint_and_the_numbers(run: Run, short
     run(*words, "trainer.max_epochs=3")
     outcome = run(*words, "trainer.max_epochs=6", "ckpt_path=run/checkpoints/last.ckpt")
     assert outcome.exit_code == 0, outcome.stderr
+    best = [weights(f"{folder}/checkpoints/best.ckpt") for folder in ("whole", "run")]
+    values = [point.value for point in EventAccumulator("run").Reload().Scalars("evaluation/frechet_distance")]
+    assert len(values) == 4  # after epochs 2 and 3, where the first run ended, 4 and 6
+    if values[1] != min(values):
+        assert_same_weights(*best)
     assert_same_weights(weights("run/checkpoints/last.ckpt"), weights("whole/checkpoints/last.ckpt"))
     whole, resumed = (json.loads(Path(folder, "metrics.json").read_text()) for folder in ("whole", "run"))
     assert whole["frechet_distance"] == resumed["frechet_distance"]
@@ -124,7 +129,9 @@ def test_a_generator_that_diverges_is_worth_nan_and_no_best_checkpoint(run: Run,
             ["callbacks.best_checkpoint.quantity=fid"],
             "best_checkpoint.quantity is fid, but callbacks.evaluation",
         ),
-        (["callbacks.best_checkpoint.mode=low"], "mode must be min or max, not 'low'"),
+        (["callbacks.best_checkpoint.mode=low"], "mode must be min or max for frechet_distance, not 'low'"),
+        (["callbacks.best_checkpoint.quantity=memorisation"], "mode must be min or max for memorisation, not None"),
+        (["callbacks.best_checkpoint.quantity=loss"], "there is no quantity 'loss'; there is parzen_official, "),
         (["optimized_metric=fid"], "optimized_metric is fid, but a run with these callbacks knows generator_loss, "),
         (["callbacks=default", "optimized_metric=frechet_distance"], "optimized_metric is frechet_distance, but"),
     ],
