@@ -61,7 +61,7 @@ def cell(name: str, mean: dict[str, float], std: dict[str, float]) -> str:
     """A number of the table, with its deviation over the seeds where there are several."""
     if name not in mean:
         return "–"
-    return f"{mean[name]:.3g}" + (f" ± {std[name]:.1g}" if name in std else "")
+    return f"{mean[name]:.3g}" + (f" ± {std[name]:.2g}" if name in std else "")
 
 
 def number(count: int, noun: str) -> str:

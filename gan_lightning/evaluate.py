@@ -234,10 +234,10 @@ def _report(evaluation: dict[str, Any], seed: int) -> str:
     for number, mean in enumerate(means, start=1):
         seeds = ", ".join(map(str, mean["seeds"]))
         one = len(mean["seeds"]) == 1
+        epochs = "1 epoch" if mean["epochs"] == 1 else f"{mean['epochs']} epochs"
         deviation = "" if one else "; mean ± standard deviation"
         lines.append(
-            f"[{number}] {', '.join(mean['checkpoints'])}"
-            f" ({mean['epochs']} epochs, {'seed' if one else 'seeds'} {seeds}{deviation})"
+            f"[{number}] {', '.join(mean['checkpoints'])} ({epochs}, {'seed' if one else 'seeds'} {seeds}{deviation})"
         )
     floor = {"mean": evaluation["floor"], "std": {}}
     shown = [name for name in QUANTITIES if any(name in column["mean"] for column in [floor, *means])]
