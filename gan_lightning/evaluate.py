@@ -21,10 +21,9 @@ from gan_lightning.config import (
     read_checkpoint,
 )
 from gan_lightning.errors import UserError
+from gan_lightning.json_files import write_json
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gan_lightning.evaluation import Metric, Reference, Subject, Values
 
 COLUMNS = 5
@@ -82,7 +81,7 @@ def main(settings: DictConfig) -> None:
         evaluations: list[dict[str, Any]] = []
         for _, of_one_dataset in groupby(models, key=lambda model: model.dataset):
             for evaluation in _evaluate(list(of_one_dataset), metrics, settings):
-                _write(path, {"seed": settings.seed, "evaluations": [*evaluations, evaluation]})
+                write_json(path, {"seed": settings.seed, "evaluations": [*evaluations, evaluation]})
             evaluations.append(evaluation)
             print(_report(evaluation, settings.seed))
     print(f"in numbers: {path}")
@@ -154,24 +153,17 @@ def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictC
 
 def _subject(path: Path, settings: DictConfig, device: Any, into_points: Any) -> "Subject":
     """What a checkpoint's generator draws, and its discriminator."""
-    import torch
-
     from gan_lightning.evaluation import Images, Subject, check_generated
-    from gan_lightning.pixels import from_uint8, to_uint8
-    from gan_lightning.sampling import generate, seeded_latent
+    from gan_lightning.pixels import to_uint8
+    from gan_lightning.sampling import generate, judge, seeded_latent
 
     checkpoint = read_checkpoint(str(path))
-    generator, discriminator = load_generator(checkpoint).to(device), load_discriminator(checkpoint).to(device).eval()
+    generator, discriminator = load_generator(checkpoint).to(device), load_discriminator(checkpoint).to(device)
     latent = seeded_latent(generator, settings.num_samples, settings.seed)
     images = generate(generator, latent, settings.batch_size, device)
     check_generated(images)
 
-    @torch.no_grad()
-    def logits(pixels: "Tensor") -> "Tensor":
-        return torch.cat(
-            [discriminator(from_uint8(part.to(device))).cpu() for part in pixels.split(settings.batch_size)]
-        )
-
+    logits = partial(judge, discriminator, batch_size=settings.batch_size, device=device)
     trained_on = checkpoint["hyper_parameters"]["dataset"]["num_train_images"]
     return Subject(Images(to_uint8(images), into_points), logits, trained_on)
 
@@ -208,13 +200,6 @@ def _means(models: list[Model], entries: list[dict[str, Any]]) -> list[dict[str,
         for entries in [list(by_seed.values())]
         for columns in [{name: [entry["metrics"][name] for entry in entries] for name in entries[0]["metrics"]}]
     ]
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    unfinished.replace(path)
 
 
 def _report(evaluation: dict[str, Any], seed: int) -> str:

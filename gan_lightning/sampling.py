@@ -1,5 +1,7 @@
-"""Drawing from a generator, and laying the images out in a picture."""
+"""Asking the trained players for images and for judgements, and laying images out in a picture."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -7,21 +9,33 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from gan_lightning.pixels import to_uint8
+from gan_lightning.pixels import from_uint8, to_uint8
+
+
+@contextmanager
+def _evaluating(network: torch.nn.Module) -> Iterator[None]:
+    """In evaluation mode, where batch normalisation uses its running statistics; then again in the mode it was in."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)
 
 
 @torch.no_grad()
 def generate(generator: torch.nn.Module, latent: Tensor, batch_size: int, device: torch.device) -> Tensor:
-    """Latents (N, latent_dim) to images (N, C, H, W) in [-1, 1], `batch_size` at a time on `device`, then on the CPU.
+    """Latents (N, latent_dim) to images (N, C, H, W) in [-1, 1] on the CPU, `batch_size` at a time on `device`."""
+    with _evaluating(generator):
+        return torch.cat([generator(part.to(device)).cpu() for part in latent.split(batch_size)])
 
-    The generator runs in evaluation mode, so batch normalisation uses its running statistics, and is left in the
-    mode it was in.
-    """
-    was_training = generator.training
-    generator.eval()
-    images = torch.cat([generator(part.to(device)).cpu() for part in latent.split(batch_size)])
-    generator.train(was_training)
-    return images
+
+@torch.no_grad()
+def judge(discriminator: torch.nn.Module, pixels: Tensor, batch_size: int, device: torch.device) -> Tensor:
+    """Images (N, C, H, W), bytes, to logits (N,) on the CPU, `batch_size` at a time on `device`."""
+    with _evaluating(discriminator):
+        batches = (from_uint8(part.to(device)) for part in pixels.split(batch_size))
+        return torch.cat([discriminator(batch).float().cpu() for batch in batches])
 
 
 def seeded_latent(generator: torch.nn.Module, num_samples: int, seed: int) -> Tensor:

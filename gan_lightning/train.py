@@ -55,10 +55,10 @@ def main(settings: DictConfig) -> float | None:
         datamodule.prepare_data()
         datamodule.setup("fit")
         images = datamodule.train_images
-        _prepare_evaluation(settings, trainer, datamodule, gan)
         share = settings.trainer.limit_train_batches
         if isinstance(share, float) and share * len(datamodule.train_dataloader()) < 1:
             raise UserError(f"trainer.limit_train_batches={share} is less than one batch of an epoch")
+        _prepare_evaluation(settings, trainer, datamodule, gan)  # the last of the checks: it may train a classifier
         if checkpoint is None:
             gan.generator.initialise_from(images)  # type: ignore[operator]
     if not trainer.is_global_zero:

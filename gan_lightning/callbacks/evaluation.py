@@ -23,8 +23,8 @@ from gan_lightning.evaluation import (
     metrics_named,
 )
 from gan_lightning.features.space import Description, FeatureSpace, describe
-from gan_lightning.pixels import from_uint8, to_uint8
-from gan_lightning.sampling import generate, seeded_latent
+from gan_lightning.pixels import to_uint8
+from gan_lightning.sampling import generate, judge, seeded_latent
 
 BATCH_SIZE = 500
 """Images that a network sees at a time."""
@@ -144,17 +144,8 @@ class Evaluation(Callback):
         space, device = self._space, self._device
         return Description(*_shared(lambda part: describe(space, part, BATCH_SIZE, device), pixels, device))
 
-    @torch.no_grad()
     def _logits(self, gan: Any, pixels: Tensor) -> Tensor:
-        was_training = gan.discriminator.training
-        gan.discriminator.eval()
-
-        def judge(part: Tensor) -> tuple[Tensor]:
-            batches = (from_uint8(batch.to(gan.device)) for batch in part.split(BATCH_SIZE))
-            return (torch.cat([gan.discriminator(batch).float().cpu() for batch in batches]),)
-
-        (logits,) = _shared(judge, pixels, gan.device)
-        gan.discriminator.train(was_training)
+        (logits,) = _shared(lambda part: (judge(gan.discriminator, part, BATCH_SIZE, gan.device),), pixels, gan.device)
         return logits
 
     def state_dict(self) -> dict[str, Any]:

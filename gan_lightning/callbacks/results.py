@@ -1,6 +1,5 @@
 """The results of a finished run."""
 
-import json
 import math
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.statistics import TAGS, Statistics
+from gan_lightning.json_files import write_json
 
 STATISTICS = (*TAGS, "images_per_second")
 """What the results say of the training; an evaluation adds its own."""
@@ -87,11 +87,8 @@ class Results(Callback):
             "training_seconds": self._total_seconds(),
             **outcomes,
         }
-        unfinished = self.path.with_suffix(".tmp")
         # JSON has no NaN: what diverged is null.
-        finite = {name: value if math.isfinite(value) else None for name, value in results.items()}
-        unfinished.write_text(json.dumps(finite, indent=2, allow_nan=False) + "\n")
-        unfinished.replace(self.path)
+        write_json(self.path, {name: value if math.isfinite(value) else None for name, value in results.items()})
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(

@@ -1,0 +1,17 @@
+"""JSON files that are whole or not there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file, in a folder made if it is missing; it appears under its name only when it is complete.
+
+    Raises:
+        ValueError: if a number is NaN or infinite, which JSON does not know.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    unfinished.replace(path)
