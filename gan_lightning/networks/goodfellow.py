@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gan_lightning.checks import number, whole_number
 from gan_lightning.networks import players
+from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.maxout import Maxout
 
 
@@ -86,11 +87,11 @@ class Discriminator(players.Discriminator):
         number("weight_scale", weight_scale, at_least=0)
         self.layers = nn.Sequential(
             nn.Flatten(),
-            nn.Dropout(input_dropout),
+            Dropout(input_dropout),
             Maxout(math.prod(image_shape), maxout_dim, maxout_pieces),
-            nn.Dropout(hidden_dropout),
+            Dropout(hidden_dropout),
             Maxout(maxout_dim, maxout_dim, maxout_pieces),
-            nn.Dropout(hidden_dropout),
+            Dropout(hidden_dropout),
             nn.Linear(maxout_dim, 1),
         )
         _uniform_weights(self, weight_scale)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gan_lightning.checks import number, whole_number
 from gan_lightning.networks import players
+from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.maxout import Maxout
 
 
@@ -74,9 +75,9 @@ class Discriminator(players.Discriminator):
             nn.Flatten(),
             nn.Linear(math.prod(image_shape), hidden_dim),
             nn.LeakyReLU(negative_slope),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             Maxout(hidden_dim, maxout_dim, maxout_pieces),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(maxout_dim, 1),
         )
 
