@@ -88,12 +88,10 @@ def main(data_dir: str, device: torch.device, stopwatch: Stopwatch) -> None:
             generator_optimizer.zero_grad()
             loss.backward()
             generator_optimizer.step()
-            if stopwatch.alternation_done():
+            if stopwatch.count():
                 break
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    Stopwatch.add_arguments(parser)
-    arguments = parser.parse_args()
-    main(arguments.data_dir, torch.device(arguments.device), Stopwatch.of(arguments))
+    arguments, stopwatch = Stopwatch.of_command(argparse.ArgumentParser(description=__doc__))
+    main(arguments.data_dir, torch.device(arguments.device), stopwatch)

@@ -1,72 +1,66 @@
-"""What all contenders of `speed.py` are timed by."""
+"""What lets the contenders of `speed.py` run in turn, a block of alternations each, and times them."""
 
 import argparse
 import json
+import os
+import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
 
 class Stopwatch:
-    """Times the alternations between the end of the `warm_up`-th and the end of the last.
+    """Times blocks of alternations, and waits after each until it is this contender's turn again.
+
+    Each block becomes a line of JSON: `alternations`, their `seconds`, and `clock`, the time (seconds since 1970) when
+    the first alternation of all was done. A line on standard input is the sign to go on; its end, to stop.
 
     Args:
-        alternations: how many there are, those of the warm-up included.
-        warm_up: how many are not timed.
-        path: of a JSON file with the `seconds`, the number of `alternations` that took them, and `begun`, the time of
-            the clock (seconds since 1970) at the end of the first alternation.
-        device: waited for before the clock is read.
+        block: alternations in a block.
+        results: the file descriptor that the lines are written to.
+        device: waited for before a clock is read.
     """
 
-    def __init__(self, alternations: int, warm_up: int, path: str, device: str = "cpu") -> None:
-        self.alternations = alternations
-        self.warm_up = warm_up
-        self.path = Path(path)
+    def __init__(self, block: int, results: int, device: str = "cpu") -> None:
+        self.block = block
+        self.results = results
         self.device = torch.device(device)
-        self._done = 0
+        self.is_over = False
+        self._count = 0
         self._since = 0.0
-        self._begun = 0.0
-
-    @staticmethod
-    def add_arguments(parser: argparse.ArgumentParser) -> None:
-        """What a contender's command takes."""
-        parser.add_argument("--data-dir", default="data")
-        parser.add_argument("--device", default="cpu")
-        parser.add_argument("--alternations", type=int, required=True)
-        parser.add_argument("--warm-up", type=int, required=True)
-        parser.add_argument("--result", required=True)
+        self._clock: float | None = None
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace) -> "Stopwatch":
-        return cls(arguments.alternations, arguments.warm_up, arguments.result, arguments.device)
+    def of_command(cls, parser: argparse.ArgumentParser) -> "tuple[argparse.Namespace, Stopwatch]":
+        """What a contender's command takes, and the stopwatch that it asks for."""
+        parser.add_argument("--data-dir", required=True)
+        parser.add_argument("--device", required=True)
+        parser.add_argument("--block", type=int, required=True)
+        parser.add_argument("--results", type=int, required=True)
+        arguments = parser.parse_args()
+        return arguments, cls(arguments.block, arguments.results, arguments.device)
 
-    @property
-    def is_over(self) -> bool:
-        return self._done >= self.alternations
-
-    def alternation_done(self) -> bool:
-        """Count one; whether it was the last. The result is written then."""
-        self.count()
-        if self.is_over:
-            self.stop()
+    def count(self, alternations: int = 1) -> bool:
+        """Count alternations that are done; whether to stop."""
+        if self._clock is None:
+            self._clock = self.read(time.time)
+            self._since = self.read(time.perf_counter)
+        self._count += alternations
+        if self._count >= self.block:
+            seconds = self.read(time.perf_counter) - self._since
+            self.tell(alternations=self._count, seconds=seconds, clock=self._clock)
+            self.is_over = not sys.stdin.readline()
+            self._count, self._since = 0, self.read(time.perf_counter)
         return self.is_over
 
-    def count(self, alternations: int = 1) -> None:
-        before, self._done = self._done, self._done + alternations
-        if before == 0:
-            self._begun = self._now(time.time)
-        if before < self.warm_up <= self._done:
-            self._timed_from = self._done
-            self._since = self._now(time.perf_counter)
+    def tell(self, **measured: Any) -> None:
+        """Write a line."""
+        os.write(self.results, json.dumps(measured).encode() + b"\n")
 
-    def stop(self) -> None:
-        """Write what was measured."""
-        seconds = self._now(time.perf_counter) - self._since
-        measured = {"seconds": seconds, "alternations": self._done - self._timed_from, "begun": self._begun}
-        self.path.write_text(json.dumps(measured))
-
-    def _now(self, clock) -> float:
+    def read(self, clock: Callable[[], float]) -> float:
+        """The time, when the device has done all that it was asked to."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         return clock()

@@ -8,6 +8,7 @@ import argparse
 
 import torch
 from stopwatch import Stopwatch
+from torch import Tensor
 from torch.nn.functional import softplus
 from torchvision import datasets
 
@@ -20,45 +21,58 @@ DISCRIMINATOR_STEPS = 5
 LEARNING_RATE = 1e-4
 
 
+class Players:
+    """Both networks and their optimizers."""
+
+    def __init__(self, device: torch.device, precision: str = "32-true") -> None:
+        self.device = device
+        self.precision = precision
+        self.generator = mlp.Generator((1, 28, 28), LATENT_DIM).to(device)
+        self.discriminator = mlp.Discriminator((1, 28, 28)).to(device)
+        self.generator_optimizer, self.discriminator_optimizer = (
+            torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
+            for network in (self.generator, self.discriminator)
+        )
+        self.weights = list(self.discriminator.parameters())
+
+    def autocast(self) -> torch.autocast:
+        is_half = self.precision == "bf16-mixed"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=is_half, cache_enabled=False)
+
+    def alternate(self, real: Tensor) -> None:
+        with torch.no_grad(), self.autocast():
+            fakes = self.generator(torch.randn(DISCRIMINATOR_STEPS * len(real), LATENT_DIM, device=self.device))
+        for fake in fakes.split(len(real)):
+            with self.autocast():
+                logits = self.discriminator(torch.cat([real, fake])).float()
+            loss = softplus(-logits[: len(real)]).mean() + softplus(logits[len(real) :]).mean()
+            self.discriminator_optimizer.zero_grad()
+            loss.backward()
+            self.discriminator_optimizer.step()
+        for weight in self.weights:
+            weight.requires_grad_(False)
+        with self.autocast():
+            fake = self.generator(torch.randn(len(real), LATENT_DIM, device=self.device))
+            logits = self.discriminator(fake).float()
+        self.generator_optimizer.zero_grad()
+        softplus(-logits).mean().backward()
+        self.generator_optimizer.step()
+        for weight in self.weights:
+            weight.requires_grad_(True)
+
+
 def main(data_dir: str, device: torch.device, precision: str, stopwatch: Stopwatch) -> None:
     pixels = datasets.MNIST(data_dir, train=True).data.unsqueeze(1).to(device)
-    generator = mlp.Generator((1, 28, 28), LATENT_DIM).to(device)
-    discriminator = mlp.Discriminator((1, 28, 28)).to(device)
-    generator_optimizer = torch.optim.Adam(generator.parameters(), lr=LEARNING_RATE, fused=True)
-    discriminator_optimizer = torch.optim.Adam(discriminator.parameters(), lr=LEARNING_RATE, fused=True)
-    weights = list(discriminator.parameters())
-
-    def autocast() -> torch.autocast:
-        return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed", cache_enabled=False)
-
+    players = Players(device, precision)
     while not stopwatch.is_over:
         for indices in torch.randperm(len(pixels), device=device).split(BATCH_SIZE):
-            real = from_uint8(pixels[indices])
-            with torch.no_grad(), autocast():
-                fakes = generator(torch.randn(DISCRIMINATOR_STEPS * len(real), LATENT_DIM, device=device))
-            for fake in fakes.split(len(real)):
-                with autocast():
-                    logits = discriminator(torch.cat([real, fake])).float()
-                loss = softplus(-logits[: len(real)]).mean() + softplus(logits[len(real) :]).mean()
-                discriminator_optimizer.zero_grad()
-                loss.backward()
-                discriminator_optimizer.step()
-            for weight in weights:
-                weight.requires_grad_(False)
-            with autocast():
-                logits = discriminator(generator(torch.randn(len(real), LATENT_DIM, device=device))).float()
-            generator_optimizer.zero_grad()
-            softplus(-logits).mean().backward()
-            generator_optimizer.step()
-            for weight in weights:
-                weight.requires_grad_(True)
-            if stopwatch.alternation_done():
+            players.alternate(from_uint8(pixels[indices]))
+            if stopwatch.count():
                 break
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    Stopwatch.add_arguments(parser)
     parser.add_argument("--precision", choices=["32-true", "bf16-mixed"], default="32-true")
-    arguments = parser.parse_args()
-    main(arguments.data_dir, torch.device(arguments.device), arguments.precision, Stopwatch.of(arguments))
+    arguments, stopwatch = Stopwatch.of_command(parser)
+    main(arguments.data_dir, torch.device(arguments.device), arguments.precision, stopwatch)

@@ -22,3 +22,13 @@ def number(name: str, value: Any, at_least: float) -> None:
     """
     if not isinstance(value, int | float) or isinstance(value, bool) or not at_least <= value < math.inf:
         raise ValueError(f"{name} must be a number of at least {at_least:g}, not {value!r}")
+
+
+def true_or_false(name: str, value: Any) -> None:
+    """Accept a truth value.
+
+    Raises:
+        ValueError: if `value` is anything else; the message begins with `name`.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, not {value!r}")

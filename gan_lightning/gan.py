@@ -1,6 +1,7 @@
 """The alternation of the two players."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,11 +9,24 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from gan_lightning.checks import whole_number
+from gan_lightning.checks import true_or_false, whole_number
+from gan_lightning.cuda_graph import Graphed
 from gan_lightning.objectives import Objective
+
+log = logging.getLogger(__name__)
+
+STATISTICS = (
+    "generator_loss",
+    "discriminator_loss",
+    "real_probability",
+    "fake_probability",
+    "discriminator_accuracy",
+)
+"""What a training step returns of its alternations: both losses, the mean of D on real and on generated images, and the
+share of these that D tells apart."""
 
 
 def has_batch_statistics(network: nn.Module) -> bool:
@@ -43,15 +57,19 @@ class GAN(LightningModule):
             updates; None for constant learning rates.
         discriminator_steps: k, the discriminator steps in one alternation.
         discriminator_batches: `reuse` takes all k steps on the same real batch, `fresh` takes a new real batch each
-            step, as in the paper. A batch from the loader is one alternation's: under `fresh` it holds k batches.
+            step, as in the paper: the images of one alternation are then k batches.
         simultaneous: in the last of the k steps the generator moves along: the gradients of both players are taken on
             the same generated images, before either moves, as in the code published with the paper. Its algorithm 1
             lets the generator answer to a discriminator that has moved already.
+        alternations_per_step: how many alternations one training step takes. Lightning's own work between two of them,
+            some tenths of a millisecond, weighs on a fast GPU.
+        cuda_graph: whether an alternation is one CUDA graph where that is possible. Where it is not, a line says why.
         seed: of the latents.
 
     Raises:
-        ValueError: if `discriminator_steps` is not a whole number of at least 1, `discriminator_batches` is unknown,
-            `simultaneous` is neither true nor false, `seed` is negative, or an optimizer refuses its settings.
+        ValueError: if `discriminator_steps` or `alternations_per_step` is not a whole number of at least 1,
+            `discriminator_batches` is unknown, `simultaneous` or `cuda_graph` is neither true nor false, `seed` is
+            negative, or an optimizer refuses its settings.
     """
 
     def __init__(
@@ -65,13 +83,16 @@ class GAN(LightningModule):
         discriminator_steps: int = 5,
         discriminator_batches: str = "reuse",
         simultaneous: bool = False,
+        alternations_per_step: int = 1,
+        cuda_graph: bool = True,
         seed: int = 0,
     ) -> None:
         super().__init__()
         whole_number("discriminator_steps", discriminator_steps, at_least=1)
+        whole_number("alternations_per_step", alternations_per_step, at_least=1)
         whole_number("seed", seed, at_least=0)
-        if not isinstance(simultaneous, bool):
-            raise ValueError(f"simultaneous must be true or false, not {simultaneous!r}")
+        true_or_false("simultaneous", simultaneous)
+        true_or_false("cuda_graph", cuda_graph)
         if discriminator_batches not in ("reuse", "fresh"):
             raise ValueError(f"discriminator_batches must be reuse or fresh, not {discriminator_batches!r}")
         self.automatic_optimization = False
@@ -83,13 +104,21 @@ class GAN(LightningModule):
         self.discriminator_steps = discriminator_steps
         self.discriminator_batches = discriminator_batches
         self.simultaneous = simultaneous
+        self.alternations_per_step = alternations_per_step
+        self.cuda_graph = cuda_graph
         self.seed = seed
         self.alternations = 0
         self._one_generator_pass = not has_batch_statistics(generator)
         self._one_discriminator_pass = not has_batch_statistics(discriminator)
         self._random: torch.Generator | None = None
         self._resumed_random: dict[str, Any] | None = None
-        self.configure_optimizers()  # a setting that an optimizer refuses is refused here, before a run begins
+        self._run: Callable[[Tensor, Hashable], Tensor] = self._alternate
+        optimizers, _ = self.configure_optimizers()  # what an optimizer refuses is refused here, before a run begins
+        self._uncapturable = [
+            type(optimizer).__name__
+            for optimizer in optimizers
+            if "capturable" not in optimizer.defaults and not isinstance(optimizer, SGD)
+        ]
 
     @property
     def batches_per_alternation(self) -> int:
@@ -106,14 +135,30 @@ class GAN(LightningModule):
         return optimizers, schedulers
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """One alternation on real images (B, C, H, W) in [-1, 1], or (k B, C, H, W) under `fresh`.
+        """`alternations_per_step` alternations, each on its own images.
+
+        Args:
+            batch: real images (A, B, C, H, W) in [-1, 1] of A alternations, or (A, k B, C, H, W) under `fresh`, and
+                their labels.
+            batch_idx: not used.
 
         Returns:
-            Both losses, the mean of D on real and on generated images and D's accuracy, scalars, without a sync;
-            those of the discriminator are means over its k steps.
+            :data:`STATISTICS`, scalars, means over the alternations and their discriminator steps, without a sync.
         """
         images, _ = batch
-        optimizers: Any = self.optimizers()
+        phase = self.objective.phase(self.current_epoch)
+        statistics = torch.stack([self._run(of_one, phase) for of_one in images]).mean(0)
+        self.alternations += len(images)
+        # What Lightning counts in its own optimizers, which cost more than they give here: its `global_step`.
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        for _ in range(len(images) * (self.discriminator_steps + 1)):
+            progress.increment_ready()
+            progress.increment_completed()
+        return dict(zip(STATISTICS, statistics.unbind(), strict=True))
+
+    def _alternate(self, images: Tensor, phase: Hashable) -> Tensor:
+        """One alternation on real images (B, C, H, W), or (k B, C, H, W) under `fresh`, to its statistics (5,)."""
+        optimizers: Any = self.optimizers(use_pl_optimizer=False)
         generator_optimizer, discriminator_optimizer = optimizers
         schedulers: Any = self.lr_schedulers() or (None, None)
         generator_scheduler, discriminator_scheduler = schedulers
@@ -136,7 +181,7 @@ class GAN(LightningModule):
         for real, fake in zip(alone, self._fake_batches([len(real) for real in alone]), strict=True):
             loss, _ = discriminator_loss(real, fake)
             discriminator_optimizer.zero_grad()
-            self.manual_backward(loss)
+            self._backward(loss)
             self._step(discriminator_optimizer, discriminator_scheduler)
 
         generator_optimizer.zero_grad()
@@ -147,28 +192,28 @@ class GAN(LightningModule):
             # each backward pass reaches the weights of one player alone, which is what DDP needs.
             seen = fake.detach().requires_grad_()
             loss, on_fake = discriminator_loss(real, seen)
-            generator_loss = self.objective.generator_loss(on_fake, self.current_epoch)
+            generator_loss = self.objective.generator_loss(on_fake, phase)
             (towards,) = torch.autograd.grad(generator_loss, seen, retain_graph=True)
             discriminator_optimizer.zero_grad()
-            self.manual_backward(loss)
-            self.manual_backward((fake * towards).sum())
+            self._backward(loss)
+            self._backward((fake * towards).sum())
             self._step(discriminator_optimizer, discriminator_scheduler)
         else:
             with frozen(self.discriminator):
                 fake = self.generator(self.sample_latent(len(real_batches[0])))
-                generator_loss = self.objective.generator_loss(self.discriminator(fake).float(), self.current_epoch)
-                self.manual_backward(generator_loss)
+                generator_loss = self.objective.generator_loss(self.discriminator(fake).float(), phase)
+                self._backward(generator_loss)
         self._step(generator_optimizer, generator_scheduler)
-        self.alternations += 1
 
         on_real, on_fake = torch.cat(real_logits), torch.cat(fake_logits)
-        return {
+        statistics = {
             "generator_loss": generator_loss.detach(),
             "discriminator_loss": torch.stack(losses).mean(),
             "real_probability": on_real.sigmoid().mean(),
             "fake_probability": on_fake.sigmoid().mean(),
             "discriminator_accuracy": ((on_real > 0).float().mean() + (on_fake <= 0).float().mean()) / 2,
         }
+        return torch.stack([statistics[name] for name in STATISTICS])
 
     def sample_latent(self, num_samples: int) -> Tensor:
         """Draw z (num_samples, latent_dim) from the training's own random numbers."""
@@ -196,6 +241,13 @@ class GAN(LightningModule):
             return on_real, on_fake
         return self.discriminator(real).float(), self.discriminator(fake).float()
 
+    def _backward(self, loss: Tensor) -> None:
+        # Lightning's way is what several devices need to share their gradients; it costs a tenth of a millisecond.
+        if self.trainer.world_size > 1:
+            self.manual_backward(loss)
+        else:
+            loss.backward()
+
     @staticmethod
     def _step(optimizer: Any, scheduler: LRScheduler | None) -> None:
         optimizer.step()
@@ -219,7 +271,32 @@ class GAN(LightningModule):
         self.alternations = checkpoint["alternations"]
         self._resumed_random = checkpoint["random"]
 
+    def on_fit_start(self) -> None:
+        if self.cuda_graph and self.global_rank == 0 and (reason := self._why_no_graph()) is not None:
+            log.info("an alternation is run eagerly, not as one CUDA graph: %s", reason)
+
     def on_train_start(self) -> None:
+        self._restore_random()
+        graphed = self.cuda_graph and self._why_no_graph() is None
+        for optimizer in self.trainer.optimizers:
+            for group in optimizer.param_groups:
+                if "capturable" in group:
+                    group["capturable"] = graphed
+        self._run = Graphed(self._alternate, [self._latent_random()]) if graphed else self._alternate
+
+    def _why_no_graph(self) -> str | None:
+        """Why an alternation cannot be one CUDA graph; None if it can."""
+        if self.device.type != "cuda":
+            return f"the device is {self.device.type}"
+        if self.trainer.world_size > 1:
+            return f"{self.trainer.world_size} devices share their gradients"
+        if self.objective.needs_double_backward:
+            return f"{type(self.objective).__name__} needs a double backward"
+        if self.scheduler_factory is not None:
+            return "a schedule changes the learning rates"
+        return next((f"{name} cannot be captured" for name in self._uncapturable), None)
+
+    def _restore_random(self) -> None:
         resumed, self._resumed_random = self._resumed_random, None
         if resumed is None or resumed["device"] != self.device.type:
             return  # on another kind of device the numbers would be others anyway

@@ -1,5 +1,8 @@
 """Which loss each player minimises, and when it switches."""
 
+from collections.abc import Hashable
+from typing import ClassVar
+
 from torch import Tensor
 
 from gan_lightning.checks import number, whole_number
@@ -7,21 +10,31 @@ from gan_lightning.losses import discriminator_cross_entropy, generator_minimax,
 
 
 class Objective:
-    """What the two players minimise; the discriminator's cross-entropy unless a subclass says otherwise."""
+    """What the two players minimise; the discriminator's cross-entropy unless a subclass says otherwise.
+
+    Attributes:
+        needs_double_backward: whether a loss holds a gradient, which is differentiated in turn.
+    """
+
+    needs_double_backward: ClassVar[bool] = False
+
+    def phase(self, epoch: int) -> Hashable:
+        """What the losses know of the time, in `epoch`, counted from 0: throughout a phase they compute the same."""
+        return None
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """The discriminator's loss, a scalar, of its logits (B,) on real and on generated images."""
         return discriminator_cross_entropy(real_logits, fake_logits)
 
-    def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:
-        """The generator's loss, a scalar, of the logits (B,) on generated images, in `epoch`, counted from 0."""
+    def generator_loss(self, fake_logits: Tensor, phase: Hashable) -> Tensor:
+        """The generator's loss, a scalar, of the logits (B,) on generated images."""
         raise NotImplementedError
 
 
 class Minimax(Objective):
     """G minimises log(1 - D(G(z))): the two-player zero-sum game of Goodfellow et al. 2014, equation 1."""
 
-    def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:
+    def generator_loss(self, fake_logits: Tensor, phase: Hashable) -> Tensor:
         return generator_minimax(fake_logits)
 
 
@@ -40,7 +53,7 @@ class NonSaturating(Objective):
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         return self.discriminator_scale * super().discriminator_loss(real_logits, fake_logits)
 
-    def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:
+    def generator_loss(self, fake_logits: Tensor, phase: Hashable) -> Tensor:
         return generator_non_saturating(fake_logits)
 
 
@@ -60,6 +73,9 @@ class Switch(Objective):
             whole_number("switch_epoch (unless null)", switch_epoch, at_least=0)
         self.switch_epoch = switch_epoch
 
-    def generator_loss(self, fake_logits: Tensor, epoch: int) -> Tensor:
-        switched = self.switch_epoch is not None and epoch >= self.switch_epoch
-        return generator_minimax(fake_logits) if switched else generator_non_saturating(fake_logits)
+    def phase(self, epoch: int) -> bool:
+        """Whether G has switched."""
+        return self.switch_epoch is not None and epoch >= self.switch_epoch
+
+    def generator_loss(self, fake_logits: Tensor, phase: Hashable) -> Tensor:
+        return generator_minimax(fake_logits) if phase else generator_non_saturating(fake_logits)

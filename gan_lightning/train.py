@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import platform
 import re
 import shlex
 import sys
@@ -75,6 +76,8 @@ def main(settings: DictConfig) -> float | None:
         trainer.precision,
         settings.seed,
     )
+    if trainer.precision == "bf16-mixed" and trainer.strategy.root_device.type == "cpu" and not _multiplies_bf16():
+        log.warning("this processor has no bf16 arithmetic: trainer.precision=32-true would be many times as fast")
     try:
         trainer.fit(gan, datamodule, ckpt_path=settings.ckpt_path, weights_only=True)
     except SystemExit:  # Lightning's answer to Ctrl-C
@@ -91,11 +94,15 @@ def main(settings: DictConfig) -> float | None:
 
 def build(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
     """The objects that the settings name, joined; the weights drawn from the seed. Nothing is read or written yet."""
+    import torch
     from hydra.utils import instantiate
     from lightning.pytorch import seed_everything
 
     from gan_lightning.callbacks.statistics import Statistics
 
+    torch.set_float32_matmul_precision(settings.matmul_precision)
+    # Deterministic algorithms would also fill all new memory with NaN, for programs that read what they never wrote.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     seed_everything(settings.seed, workers=True, verbose=False)
     datamodule = instantiate(settings.dataset)
     generator, discriminator = (
@@ -114,6 +121,7 @@ def build(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
     hyper_parameters: Any = OmegaConf.to_container(settings, resolve=True)
     gan.save_hyperparameters({**hyper_parameters, "image_shape": list(datamodule.image_shape)}, logger=False)
     datamodule.batches_per_alternation = gan.batches_per_alternation
+    datamodule.alternations_per_step = gan.alternations_per_step
     trainer = instantiate(
         settings.trainer,
         callbacks=[callback for callback in instantiate(settings.callbacks).values() if callback is not None],
@@ -166,10 +174,19 @@ def _refuse_what_cannot_train(settings: DictConfig) -> None:
     for key, harmless in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
         if trainer.get(key, harmless) != harmless:
             raise UserError(f"trainer.{key} is not for two players with an optimizer each; leave it out")
+    if settings.matmul_precision not in ("highest", "high", "medium"):
+        raise UserError(f"matmul_precision must be highest, high or medium, not {settings.matmul_precision}")
     if trainer.accelerator == "gpu" and not torch.accelerator.is_available():
         raise UserError("trainer.accelerator is gpu, but torch finds no GPU here; trainer=cpu trains without one")
     if HydraConfig.get().mode == RunMode.MULTIRUN and trainer.devices not in (1, "1"):
         raise UserError(f"a job of a sweep trains on one device, not on trainer.devices={trainer.devices}")
+
+
+def _multiplies_bf16() -> bool:
+    """Whether the processor can multiply numbers of half precision, as far as is known of it."""
+    import torch
+
+    return torch.backends.cpu.get_cpu_capability() not in ("AVX2", "DEFAULT") or platform.machine() != "x86_64"
 
 
 def _goes_on_in_its_folder(settings: DictConfig) -> bool:
@@ -209,12 +226,14 @@ def _quieten_lightning() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     # Statistics hands on what is left at the end of each epoch, however short.
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging interval")
-    # The images are in memory: workers would only copy them.
-    warnings.filterwarnings("ignore", message="The 'train_dataloader' does not have many workers")
     # A resumed run writes into the folder of the run it goes on with.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # A run that goes on in another folder leaves the checkpoints so far in the first one, which is what was asked for.
     warnings.filterwarnings("ignore", message="The dirpath has changed from")
+    # The first steps, before the alternation is recorded as a CUDA graph, run without one.
+    warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
+    # matmul_precision is a setting here.
+    warnings.filterwarnings("ignore", message=".*You are using a CUDA device .* that has Tensor Cores")
     # Lightning 2.6 with torch 2.15: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
 

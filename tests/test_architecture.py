@@ -35,7 +35,7 @@ def test_only_the_doors_know_hydra(file: str) -> None:
 
 
 def test_the_alternation_knows_neither_networks_nor_data() -> None:
-    ours = ("gan_lightning.objectives", "gan_lightning.penalties", "gan_lightning.checks")
+    ours = tuple(f"gan_lightning.{name}" for name in ("objectives", "penalties", "checks", "cuda_graph"))
     assert all(name.startswith(ours) for name in uses("gan.py", "gan_lightning"))
 
 

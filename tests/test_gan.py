@@ -90,10 +90,13 @@ def make_gan(networks: Networks = plain_networks, optimizer: Any = None, **setti
     return GAN(generator, discriminator, **settings)
 
 
-def fit(gan: GAN, data: RandomImages, epochs: int = 1, callbacks: list[Callback] | None = None) -> None:
+def fit(
+    gan: GAN, data: RandomImages, epochs: int = 1, callbacks: list[Callback] | None = None, accelerator: str = "cpu"
+) -> None:
     data.batches_per_alternation = gan.batches_per_alternation
+    data.alternations_per_step = gan.alternations_per_step
     Trainer(
-        max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        max_epochs=epochs, accelerator=accelerator, logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, callbacks=callbacks,
     ).fit(gan, data)  # fmt: skip
 
@@ -114,7 +117,7 @@ class Recorder(Callback):
         gan.sample_latent = sample_latent  # type: ignore[method-assign]
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.batches.append(batch[0])
+        self.batches += batch[0]
         self.statistics.append(outputs)
 
 
@@ -335,6 +338,30 @@ def test_the_latents_are_the_same_with_dropout_and_without() -> None:
     assert torch.equal(*drawn)
 
 
+@pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
+@pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
+def test_several_alternations_a_step_are_the_same_alternations(networks: Networks, discriminator_batches: str) -> None:
+    trained, statistics, global_steps = [], [], []
+    for alternations_per_step in (1, 3):
+        gan = make_gan(
+            networks,
+            discriminator_steps=2,
+            discriminator_batches=discriminator_batches,
+            alternations_per_step=alternations_per_step,
+        )
+        recorder = Recorder(gan)
+        fit(gan, RandomImages(alternations=7), epochs=2, callbacks=[recorder])
+        trained.append(gan.state_dict())
+        statistics.append([row["discriminator_loss"].item() for row in recorder.statistics])
+        global_steps.append(gan.trainer.global_step)
+        per_epoch = -(-7 // gan.batches_per_alternation)
+        assert gan.alternations == 2 * per_epoch
+        assert global_steps[-1] == gan.alternations * 3  # optimizer steps, as Lightning counts them
+    assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
+    assert statistics[1][0] == pytest.approx(sum(statistics[0][:3]) / 3)
+    assert len(statistics[1]) < len(statistics[0])
+
+
 def test_alternations_differ() -> None:
     gan = make_gan()
     recorder = Recorder(gan)
@@ -352,6 +379,8 @@ def test_refuses_a_k_that_is_no_number_of_steps(k: Any) -> None:
 def test_refuses_what_is_neither_true_nor_false(simultaneous: Any) -> None:
     with pytest.raises(ValueError, match="simultaneous must be true or false"):
         make_gan(simultaneous=simultaneous)
+    with pytest.raises(ValueError, match="cuda_graph must be true or false"):
+        make_gan(cuda_graph=simultaneous)
 
 
 def test_refuses_unknown_batches_and_what_an_optimizer_refuses() -> None:

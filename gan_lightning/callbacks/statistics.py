@@ -20,7 +20,8 @@ TAGS = {
 
 
 class Statistics(Callback):
-    """Averages what the training steps return and hands the averages on, every `trainer.log_every_n_steps` batches.
+    """Averages what the training steps return and hands the averages on, every `trainer.log_every_n_steps`
+    alternations.
 
     Between these points the values stay on their device, so that no step waits for them. The x-axis, here and for
     the pictures, is the number of alternations, which does not depend on k.
@@ -56,9 +57,11 @@ class Statistics(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         values = torch.stack([outputs[name] for name in TAGS])
+        alternations = len(batch[1])
+        values = values * alternations
         self._sum = values if self._sum is None else self._sum.to(values.device) + values
-        self._count += 1
-        self._images += len(batch[0]) * trainer.world_size
+        self._count += alternations
+        self._images += batch[1].numel() * trainer.world_size
         if self._count >= trainer.log_every_n_steps:  # type: ignore[attr-defined]
             self._hand_on(trainer, pl_module)
 

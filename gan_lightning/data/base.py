@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
@@ -14,8 +15,9 @@ from gan_lightning.pixels import from_uint8
 class ImageDataModule(LightningDataModule):
     """Images and labels in memory: bytes until they are on their device, whole batches indexed at once.
 
-    A batch is (images, labels): images (B, C, H, W), float32 in [-1, 1], and labels (B,), int64. A subclass says
-    where the images come from, in :meth:`load` and, where they must first be put on disk, in `prepare_data`.
+    A training batch is (images, labels): images (A, B, C, H, W) for A alternations, float32 in [-1, 1], and labels
+    (A, B), int64; a test batch has no A. The training images are kept on the device, and shuffled there. A subclass
+    says where the images come from, in :meth:`load` and, where they must first be put on disk, in `prepare_data`.
 
     Args:
         batch_size: images a discriminator step sees.
@@ -24,8 +26,8 @@ class ImageDataModule(LightningDataModule):
         seed: of the shuffles, which it and the epoch decide.
 
     Attributes:
-        batches_per_alternation: how many batches the training loader hands over at a time, in one batch of so many
-            times the size.
+        batches_per_alternation: how many times `batch_size` images B is.
+        alternations_per_step: A, for how many alternations the training loader hands over images at a time.
 
     Raises:
         ValueError: if `batch_size` or `num_train_images` is less than 1 (here) or too large for the data (in `setup`),
@@ -57,6 +59,7 @@ class ImageDataModule(LightningDataModule):
         self.data_dir = data_dir
         self.num_train_images = num_train_images
         self.batches_per_alternation = 1
+        self.alternations_per_step = 1
         self.seed = seed
         self._splits: dict[bool, tuple[Tensor, Tensor]] = {}
         self.train_set: TensorDataset | None = None
@@ -99,17 +102,21 @@ class ImageDataModule(LightningDataModule):
         assert self.train_set is not None
         return self.train_set.tensors[0]
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> ResumableLoader:
         assert self.train_set is not None
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         sampler = ShuffledBatches(
             len(self.train_set),
             batch_size=self.batch_size * self.batches_per_alternation,
             min_batch_size=self.batches_per_alternation,
+            batches_at_once=self.alternations_per_step,
             seed=self.seed,
             rank=self.trainer.global_rank if self.trainer else 0,
             world_size=self.trainer.world_size if self.trainer else 1,
+            device=device,
         )
-        return ResumableLoader(self.train_set, sampler)
+        images, labels = self.train_set.tensors
+        return ResumableLoader(images.to(device), labels.to(device), sampler)
 
     def test_dataloader(self) -> DataLoader:
         assert self.test_set is not None

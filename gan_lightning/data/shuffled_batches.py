@@ -1,22 +1,25 @@
-"""Reproducible shuffles, and a loader that can go on in the middle of an epoch."""
+"""Reproducible shuffles of images in memory, and a loader that can go on in the middle of an epoch."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 
-class ShuffledBatches(Sampler[Tensor]):
-    """Index tensors of one batch each, in an order that (seed, epoch) alone decides.
+class ShuffledBatches:
+    """Index tensors (A, B) of A batches each, in an order that (seed, epoch) alone decides.
+
+    The last batch of an epoch may be smaller; it comes alone, as (1, B').
 
     Args:
         num_images: how many images there are to draw from.
-        batch_size: how many indices a batch holds; the last batch of an epoch may hold fewer.
+        batch_size: B, how many indices a batch holds.
         min_batch_size: a last batch with fewer than these is left out.
+        batches_at_once: A, how many batches come together; fewer before the last one.
         seed: of the shuffles.
         rank, world_size: this process draws every `world_size`-th image of the order, beginning at `rank`.
+        device: where the indices are drawn.
     """
 
     def __init__(
@@ -24,16 +27,20 @@ class ShuffledBatches(Sampler[Tensor]):
         num_images: int,
         batch_size: int,
         min_batch_size: int = 1,
+        batches_at_once: int = 1,
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.num_images = num_images
         self.batch_size = batch_size
         self.min_batch_size = min_batch_size
+        self.batches_at_once = batches_at_once
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.device = device
         self.epoch = 0
         self.drawn = 0
         self._start = 0
@@ -42,40 +49,57 @@ class ShuffledBatches(Sampler[Tensor]):
         """Choose the epoch whose shuffle the next iteration draws. Lightning calls this as each epoch starts."""
         self.epoch = epoch
 
-    def skip_to(self, epoch: int, batch: int) -> None:
-        """Let the next iteration begin at `batch`, counted from 0, of `epoch`."""
+    def skip_to(self, epoch: int, drawn: int) -> None:
+        """Let the next iteration leave out the first `drawn` index tensors of `epoch`."""
         self.epoch = epoch
-        self._start = batch
+        self._start = drawn
 
     def __len__(self) -> int:
         whole, rest = divmod(self.num_images // self.world_size, self.batch_size)
-        return whole + (rest >= self.min_batch_size)
+        return -(-whole // self.batches_at_once) + (rest >= self.min_batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
         # Lightning makes the iterator before it sets the epoch, so nothing may be decided before the first batch.
-        order = torch.from_numpy(np.random.default_rng((self.seed, self.epoch)).permutation(self.num_images))
+        entropy = np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)
+        random = torch.Generator(self.device).manual_seed(int(entropy[0]))
+        order = torch.randperm(self.num_images, generator=random, device=self.device)
         mine = order[: self.num_images // self.world_size * self.world_size][self.rank :: self.world_size]
+        whole = len(mine) // self.batch_size * self.batch_size
+        parts = [
+            *mine[:whole].unflatten(0, (-1, self.batch_size)).split(self.batches_at_once),
+            *([mine[None, whole:]] if len(mine) - whole >= self.min_batch_size else []),
+        ]
         start, self._start = self._start, 0
-        for batch in range(start, len(self)):
-            self.drawn = batch + 1
-            yield mine[batch * self.batch_size : (batch + 1) * self.batch_size]
+        for number, part in enumerate(parts[start:], start + 1):
+            self.drawn = number
+            yield part
 
 
-class ResumableLoader(DataLoader):
-    """A DataLoader over :class:`ShuffledBatches` whose place in the epoch a checkpoint can hold.
+class ResumableLoader:
+    """Images and labels in the order of :class:`ShuffledBatches`; its place in the epoch can be kept in a checkpoint.
 
-    Lightning finds `state_dict` and `load_state_dict` by their names and calls them with its own.
+    Lightning finds `sampler`, `state_dict` and `load_state_dict` by their names and uses them with its own.
+
+    Args:
+        images: (N, C, H, W), on the device of the sampler.
+        labels: (N,), on the same.
+        sampler: of the N.
     """
 
-    sampler: ShuffledBatches
+    def __init__(self, images: Tensor, labels: Tensor, sampler: ShuffledBatches) -> None:
+        self.images = images
+        self.labels = labels
+        self.sampler = sampler
 
-    def __init__(self, dataset: Dataset, sampler: ShuffledBatches) -> None:
-        # With no generator of its own, a DataLoader draws from the global one as each iteration begins, which a run
-        # that goes on in mid-epoch does once more often.
-        super().__init__(dataset, sampler=sampler, batch_size=None, generator=torch.Generator())
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for indices in self.sampler:
+            yield self.images[indices], self.labels[indices]
 
     def state_dict(self) -> dict[str, int]:
-        return {"epoch": self.sampler.epoch, "batch": self.sampler.drawn}
+        return {"epoch": self.sampler.epoch, "drawn": self.sampler.drawn}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        self.sampler.skip_to(state["epoch"], state["batch"])
+        self.sampler.skip_to(state["epoch"], state["drawn"])

@@ -47,6 +47,6 @@ class _Highest(torch.autograd.Function):
         return highest
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (share,) = ctx.saved_tensors
         return share * gradient.unsqueeze(-2)

@@ -88,7 +88,8 @@ def test_batches_are_scaled_after_their_transfer(tmp_path: Path) -> None:
     write_idx_set(tmp_path / MNIST.subfolder)
     module = ready(MNIST(batch_size=16, data_dir=str(tmp_path)))
     batches = list(module.train_dataloader())
-    assert [len(images) for images, _ in batches] == [16, 16, 8]
+    assert [tuple(images.shape) for images, _ in batches] == [(1, n, 1, 28, 28) for n in (16, 16, 8)]
+    assert [tuple(labels.shape) for _, labels in batches] == [(1, 16), (1, 16), (1, 8)]
     assert batches[0][0].dtype == torch.uint8
     images, labels = module.on_after_batch_transfer(batches[0], 0)
     torch.testing.assert_close(images, batches[0][0].float() / 255 * 2 - 1)
@@ -100,9 +101,9 @@ def test_an_alternation_of_several_batches(tmp_path: Path) -> None:
     write_idx_set(tmp_path / MNIST.subfolder)
     module = ready(MNIST(batch_size=7, data_dir=str(tmp_path)))
     module.batches_per_alternation = 3
-    assert [len(images) for images, _ in module.train_dataloader()] == [21, 19]
+    assert [images.shape[1] for images, _ in module.train_dataloader()] == [21, 19]
     module.batch_size = 13  # one image is left over, too few for three batches
-    assert [len(images) for images, _ in module.train_dataloader()] == [39]
+    assert [images.shape[1] for images, _ in module.train_dataloader()] == [39]
 
 
 def test_refuses_an_alternation_larger_than_the_data_set(tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.data import TensorDataset
 
 from gan_lightning.data.shuffled_batches import ResumableLoader, ShuffledBatches
 
 
 def epoch(sampler: ShuffledBatches, number: int) -> list[list[int]]:
     sampler.set_epoch(number)
-    return [batch.tolist() for batch in sampler]
+    return [batch for batches in sampler for batch in batches.tolist()]
 
 
 def order(sampler: ShuffledBatches, number: int) -> list[int]:
@@ -44,14 +43,30 @@ def test_ranks_share_the_images_without_overlap() -> None:
     assert len({*parts[0], *parts[1]}) == 10
 
 
+@pytest.mark.parametrize(
+    ("batches_at_once", "shapes"), [(1, 5 * [(1, 4)]), (2, [(2, 4), (2, 4), (1, 4)]), (9, [(5, 4)])]
+)
+@pytest.mark.parametrize("rest", [0, 2])
+def test_batches_come_several_at_once_and_a_smaller_last_one_alone(
+    batches_at_once: int, shapes: list[tuple[int, int]], rest: int
+) -> None:
+    one_by_one = ShuffledBatches(20 + rest, 4)
+    together = ShuffledBatches(20 + rest, 4, batches_at_once=batches_at_once)
+    assert [tuple(part.shape) for part in together] == shapes + [(1, rest)] * (rest > 0)
+    assert len(together) == len(shapes) + (rest > 0)
+    assert epoch(together, 3) == epoch(one_by_one, 3)
+
+
+@pytest.mark.parametrize("batches_at_once", [1, 2])
 @pytest.mark.parametrize("drawn", [0, 1, 2])
-def test_a_loader_goes_on_where_its_state_was_taken(drawn: int) -> None:
+def test_a_loader_goes_on_where_its_state_was_taken(drawn: int, batches_at_once: int) -> None:
     def loader() -> ResumableLoader:
-        return ResumableLoader(TensorDataset(torch.arange(10)), ShuffledBatches(10, 4))
+        sampler = ShuffledBatches(22, 4, batches_at_once=batches_at_once)
+        return ResumableLoader(torch.arange(22), -torch.arange(22), sampler)
 
     first = loader()
     first.sampler.set_epoch(7)
-    batches: list[Tensor] = [batch for (batch,) in first]
+    batches: list[Tensor] = [batch for batch, _ in first]
     first.sampler.set_epoch(7)
     iterator = iter(first)
     for _ in range(drawn):
@@ -60,13 +75,14 @@ def test_a_loader_goes_on_where_its_state_was_taken(drawn: int) -> None:
     if drawn:
         second.load_state_dict(first.state_dict())
     second.sampler.set_epoch(7)
-    rest = [batch for (batch,) in second]
-    assert [b.tolist() for b in rest] == [b.tolist() for b in batches[drawn:]]
+    rest = list(second)
+    assert [batch.tolist() for batch, _ in rest] == [b.tolist() for b in batches[drawn:]]
+    assert all(torch.equal(labels, -images) for images, labels in rest)
     second.sampler.set_epoch(8)
-    assert len(list(second)) == 3  # the next epoch is whole again
+    assert len(list(second)) == len(second)  # the next epoch is whole again
 
 
 def test_iterating_leaves_the_global_random_numbers_alone() -> None:
     before = torch.get_rng_state()
-    list(ResumableLoader(TensorDataset(torch.arange(10)), ShuffledBatches(10, 4)))
+    list(ResumableLoader(torch.arange(10), torch.arange(10), ShuffledBatches(10, 4)))
     assert torch.equal(torch.get_rng_state(), before)

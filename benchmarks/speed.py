@@ -1,0 +1,302 @@
+"""Measure the training's speed against a plain loop and a tight one, side by side, and print the README's tables.
+
+    python benchmarks/speed.py                          on the CPU; some minutes
+    python benchmarks/speed.py --epochs 3               and a run of three epochs, with the seconds of each
+    python benchmarks/speed.py --device cuda --epochs 100      all of it on a GPU
+
+The baseline (k = 5, batch 32, Adam) is trained on 60,000 images of MNIST's shape: the 5,000 digits that come with the
+install, twelve times over. The contenders run in one go, in turn, a block of alternations each, so that a machine that
+is now faster, now slower is so to all of them alike: ratios are medians over the rounds, each of one round's blocks.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tight_loop import BATCH_SIZE, Players
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan_lightning.data.mnist5k import MNIST5k
+
+HERE = Path(__file__).parent
+EPOCH = 1875
+"""Alternations in an epoch of MNIST."""
+PRECISIONS = ("32-true", "bf16-mixed")
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+"""In which the training door finds the callbacks beside this file."""
+
+
+def write_images(folder: Path) -> None:
+    """MNIST's files, filled with the digits that come with the install, twelve times over."""
+    data = MNIST5k()
+    splits = [data.load(train) for train in (True, False)]
+    images, labels = (torch.cat(parts).numpy().astype(np.uint8) for parts in zip(*splits, strict=True))
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for split, times in (("train", 12), ("t10k", 2)):
+        for kind, array in (("images-idx3", images[:, 0]), ("labels-idx1", labels)):
+            repeated = np.concatenate([array] * times)
+            head = bytes([0, 0, 8, array.ndim]) + np.array(repeated.shape, ">u4").tobytes()
+            (raw / f"{split}-{kind}-ubyte").write_bytes(head + repeated.tobytes())
+
+
+class Contender:
+    """A process that trains a block of alternations whenever it is told to."""
+
+    def __init__(self, title: str, command: list[str], results: str, block: int) -> None:
+        self.title = title
+        self.alternations, self.seconds = [], []
+        reading, writing = os.pipe()
+        began = time.time()
+        self._process = subprocess.Popen(
+            [sys.executable, *command, results.format(writing)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[writing],
+            env=ENVIRONMENT,
+            text=True,
+        )
+        os.close(writing)
+        self._results = os.fdopen(reading)
+        self.first_step = self._line()["clock"] - began  # the first block is the warm-up
+
+    def run_block(self) -> None:
+        """Let it train a block."""
+        print(file=self._process.stdin, flush=True)
+        block = self._line()
+        self.alternations.append(block["alternations"])
+        self.seconds.append(block["seconds"])
+
+    def end(self) -> None:
+        """Let it end; then its peak memory (bytes) and the seconds of the end of its epoch are known."""
+        self._process.stdin.close()
+        lines = self._results.read().splitlines()
+        self.end_of_epoch = json.loads(lines[-1])["end"] if lines else 0.0
+        errors = self._process.stderr.read()
+        _, status, usage = os.wait4(self._process.pid, 0)
+        if status != 0:
+            sys.exit(f"{self.title} failed:\n{errors}")
+        self.peak_memory = usage.ru_maxrss * 1024
+
+    def _line(self) -> dict[str, Any]:
+        line = self._results.readline()
+        if not line:
+            sys.exit(f"{self.title} failed:\n{self._process.stderr.read()}")
+        return json.loads(line)
+
+    @property
+    def each(self) -> list[float]:
+        """Seconds an alternation, block by block."""
+        return [seconds / number for seconds, number in zip(self.seconds, self.alternations, strict=True)]
+
+
+def door(folder: Path, name: str, arguments: argparse.Namespace, precision: str, *words: str) -> list[str]:
+    """The training door's command for the baseline, but for a last word."""
+    on_gpu = arguments.device == "cuda"
+    return [
+        *("-m", "gan_lightning.train", "experiment=report_mnist", f"trainer={'gpu' if on_gpu else 'cpu'}"),
+        *(f"trainer.precision={precision}", f"data_dir={folder}", f"output_dir={folder / name}", *words),
+        *arguments.option,
+    ]
+
+
+def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Contender]:
+    """All contenders by name, after their rounds."""
+    block = arguments.block
+    common = ["--data-dir", str(folder), "--device", arguments.device, "--block", str(block)]
+    contenders = {}
+
+    def enter(name: str, title: str, command: list[str], results: str) -> None:
+        print(f"starting {title}", file=sys.stderr)
+        contenders[name] = Contender(title, command, results, block)
+
+    enter("plain", "(a) plain loop", [str(HERE / "plain_loop.py"), *common], "--results={}")
+    for precision in arguments.precision:
+        words = ["--precision", precision, *common]
+        enter(
+            f"tight {precision}", f"(b) tight loop, {precision}", [str(HERE / "tight_loop.py"), *words], "--results={}"
+        )
+        stopwatch = "+callbacks.stopwatch."
+        words = [f"{stopwatch}_target_=door_callbacks.DoorStopwatch", f"{stopwatch}block={block}"]
+        command = door(folder, precision, arguments, precision, *words, f"{stopwatch}device={arguments.device}")
+        enter(f"door {precision}", f"(c) this project, {precision}", command, stopwatch + "results={}")
+    for done in range(arguments.rounds):
+        print(f"round {done + 1} of {arguments.rounds}", file=sys.stderr)
+        for contender in contenders.values():
+            contender.run_block()
+    for contender in contenders.values():
+        contender.end()
+    return contenders
+
+
+@contextmanager
+def as_on(device: torch.device) -> Iterator[None]:
+    """Wait for the device at the end."""
+    yield
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype, size: int) -> float:
+    """FLOP/s of products of square matrices: the best of some."""
+    one, other = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    best = float("inf")
+    for _ in range(8):
+        with as_on(device):
+            pass
+        since = time.perf_counter()
+        with as_on(device):
+            one @ other
+        best = min(best, time.perf_counter() - since)
+    return 2 * size**3 / best
+
+
+def flops() -> int:
+    """Of the matrix products of one alternation."""
+    with FlopCounterMode(display=False) as counter:
+        Players(torch.device("cpu")).alternate(torch.zeros(BATCH_SIZE, 1, 28, 28))
+    return counter.get_total_flops()
+
+
+def machine(device: str) -> str:
+    """What the figures were measured on."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists() and (names := re.findall(r"model name\s*: (.*)", info.read_text())):
+        cpu = names[0]
+    gpu = f", {torch.cuda.get_device_name()}" if device == "cuda" else ""
+    return (
+        f"{cpu} ({torch.backends.cpu.get_cpu_capability()}), {torch.get_num_threads()} threads{gpu},"
+        f" Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
+def ratio(slow: Contender, fast: Contender) -> str:
+    """How many times as long the slow one takes: the median over the rounds, and their quartiles."""
+    ratios = [one / other for one, other in zip(slow.each, fast.each, strict=True)]
+    return f"{statistics.median(ratios):.2f}{spread(ratios, '.2f')}"
+
+
+def spread(values: list[float], form: str) -> str:
+    if len(values) < 2:
+        return ""
+    low, _, high = statistics.quantiles(values, n=4)
+    return f" ({low:{form}} … {high:{form}})"
+
+
+def table(contenders: dict[str, Contender], rates: dict[str, float]) -> str:
+    """A row for each contender, and the ratios."""
+    work = flops()
+    lines = [
+        "| | ms an alternation | real images/s | s an epoch | of the matrix rate | peak memory | first step |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, contender in contenders.items():
+        each = statistics.median(contender.each)
+        rate = rates["bf16-mixed" if name.endswith("bf16-mixed") else "32-true"]
+        lines.append(
+            f"| {contender.title} | {1e3 * each:.2f}{spread([1e3 * one for one in contender.each], '.2f')}"
+            f" | {BATCH_SIZE / each:,.0f} | {EPOCH * each + contender.end_of_epoch:.1f} | {work / each / rate:.0%}"
+            f" | {contender.peak_memory / 1e9:.2f} GB | {contender.first_step:.1f} s |"
+        )
+    lines.append("")
+    lines += [
+        f"{precision}: (a)/(c) {ratio(contenders['plain'], contenders[f'door {precision}'])},"
+        f" (c)/(b) {ratio(contenders[f'door {precision}'], contenders[f'tight {precision}'])}"
+        for precision in PRECISIONS
+        if f"door {precision}" in contenders
+    ]
+    return "\n".join(lines)
+
+
+def run_to_end(command: list[str]) -> None:
+    """Run a command of the training door that nothing has to be told."""
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, env=ENVIRONMENT)
+    if done.returncode != 0:
+        sys.exit(done.stderr)
+
+
+def profile_of_door(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
+    """Where the time of an alternation goes, a line for each category."""
+    path = arguments.traces / f"profile_{precision}.json"
+    profiler = "+callbacks.profile."
+    words = [
+        f"{profiler}_target_=door_callbacks.DoorProfile",
+        f"{profiler}path={path}",
+        f"{profiler}steps={arguments.block}",
+    ]
+    run_to_end(door(folder, f"profile_{precision}", arguments, precision, *words))
+    milliseconds = json.loads(path.read_text())
+    whole = sum(milliseconds.values())
+    lines = [f"| {precision}, under the profiler | ms an alternation | |", "|---|---|---|"]
+    lines += [f"| {title} | {value:.2f} | {value / whole:.0%} |" for title, value in milliseconds.items()]
+    return "\n".join(lines)
+
+
+def whole_run(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
+    """The seconds of a run of many epochs."""
+    path = folder / "epochs.json"
+    words = [f"trainer.max_epochs={arguments.epochs}", f"+callbacks.epoch_seconds.path={path}"]
+    words.append("+callbacks.epoch_seconds._target_=door_callbacks.EpochSeconds")
+    began = time.time()
+    run_to_end(door(folder, f"whole_{precision}", arguments, precision, *words))
+    seconds = json.loads(path.read_text())
+    second = f", the second {seconds[1]:.2f} s" if len(seconds) > 1 else ""
+    return (
+        f"{precision}: {arguments.epochs} epochs in {sum(seconds):.1f} s (with start and final pictures"
+        f" {time.time() - began:.1f} s); the first {seconds[0]:.2f} s{second}, the last {seconds[-1]:.2f} s"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=PRECISIONS, action="append", help="repeatable (default: both)")
+    parser.add_argument("--rounds", type=int, default=20, help="blocks of each contender (default: 20)")
+    parser.add_argument("--block", type=int, default=50, help="alternations in a block (default: 50)")
+    parser.add_argument("--epochs", type=int, default=0, help="also time a run of so many epochs")
+    parser.add_argument("--traces", type=Path, default=Path("outputs/speed"), help="the folder for Chrome traces")
+    parser.add_argument("--option", action="append", default=[], help="a setting for the training door; repeatable")
+    arguments = parser.parse_args()
+    arguments.precision = arguments.precision or list(PRECISIONS)
+    if min(arguments.rounds, arguments.block) < 1 or arguments.epochs < 0:
+        parser.error("at least one round of one alternation is needed")
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        parser.error("torch finds no GPU here")
+    arguments.traces.mkdir(parents=True, exist_ok=True)
+    arguments.traces = arguments.traces.resolve()
+    device = torch.device(arguments.device)
+    size = 8192 if arguments.device == "cuda" else 1024
+    rates = {
+        precision: matrix_rate(device, dtype, size)
+        for precision, dtype in zip(PRECISIONS, (torch.float32, torch.bfloat16), strict=True)
+    }
+    print(machine(arguments.device))
+    for precision, rate in rates.items():
+        print(f"matrix products of size {size} in {precision}: {rate / 1e9:,.0f} GFLOP/s")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_images(folder)
+        print(f"\n{table(measure(folder, arguments), rates)}")
+        for precision in arguments.precision:
+            print(f"\n{profile_of_door(folder, arguments, precision)}")
+            if arguments.epochs:
+                print(f"\n{whole_run(folder, arguments, precision)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""What decides whether a step is replayed, without a GPU: the recording itself is played by a stand-in."""
+
+import logging
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from conftest import SHORT, Run, assert_same_weights, weights
+from test_gan import LATENT_DIM, SHAPE, RandomImages, fit, make_gan, plain_networks
+from torch import Tensor
+from torch.optim import SGD, Adadelta, Adam, RAdam
+from torch.optim.lr_scheduler import ExponentialLR
+
+from gan_lightning import cuda_graph
+from gan_lightning.cuda_graph import WARM_UP, Graphed
+from gan_lightning.gan import GAN
+from gan_lightning.objectives import NonSaturating, Switch
+
+
+class Recordings:
+    """In place of CUDA's: a recording computes again what its function computed, on the same memory, when replayed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.warm_ups = 0
+        self.captures = 0
+        self.replays = 0
+        self.generators: list[torch.Generator] = []
+        monkeypatch.setattr(cuda_graph, "warm_up", self.warm_up)
+        monkeypatch.setattr(cuda_graph, "capture", self.capture)
+
+    def warm_up(self, function: Callable[[], Tensor]) -> Tensor:
+        self.warm_ups += 1
+        return function()
+
+    def capture(self, function: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Callable[[], Tensor]:
+        self.captures += 1
+        self.generators += generators
+        result: list[Tensor] = []
+
+        def replay() -> Tensor:
+            self.replays += 1
+            now = function()
+            if result:
+                result[0].copy_(now)  # a replay writes where the recording wrote
+            else:
+                result.append(now)
+            return result[0]
+
+        return replay
+
+
+@pytest.fixture
+def recordings(monkeypatch: pytest.MonkeyPatch) -> Recordings:
+    return Recordings(monkeypatch)
+
+
+def total(batch: Tensor, phase: Hashable) -> Tensor:
+    return batch.sum() * (2 if phase else 1)
+
+
+def test_warms_up_then_replays_what_it_recorded_once(recordings: Recordings) -> None:
+    graphed = Graphed(total, [])
+    batches = [torch.full((4,), float(value)) for value in range(10)]
+    results = [graphed(batch, None) for batch in batches]
+    assert [result.item() for result in results] == [4.0 * value for value in range(10)]  # each its own memory
+    assert (recordings.warm_ups, recordings.captures, recordings.replays) == (WARM_UP, 1, 10 - WARM_UP)
+
+
+def test_another_phase_is_recorded_anew(recordings: Recordings) -> None:
+    graphed = Graphed(total, [])
+    results = [graphed(torch.ones(4), phase).item() for phase in [False] * 5 + [True] * 3]
+    assert results == [4.0] * 5 + [8.0] * 3
+    assert recordings.captures == 2
+
+
+def test_another_shape_is_run_eagerly_and_said_once(recordings: Recordings, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    graphed = Graphed(total, [])
+    for _ in range(3):
+        for size in (4, 4, 4, 3):
+            assert graphed(torch.ones(size), None).item() == size
+    assert (recordings.captures, recordings.replays) == (1, 9 - WARM_UP)
+    assert caplog.messages == ["a batch of another shape, (3,), not (4,), is run eagerly, not as a CUDA graph"]
+
+
+def test_what_cannot_be_recorded_is_run_eagerly_and_said_once(
+    recordings: Recordings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
+
+    monkeypatch.setattr(cuda_graph, "capture", refuse)
+    graphed = Graphed(total, [])
+    assert [graphed(torch.ones(4), None).item() for _ in range(6)] == [4.0] * 6
+    assert caplog.messages == [
+        "the step cannot be a CUDA graph, and is run eagerly: operation not permitted when stream is capturing"
+    ]
+
+
+class TwiceDifferentiated(NonSaturating):
+    needs_double_backward = True
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({}, None),
+        ({"optimizer": partial(Adam, lr=1e-3, fused=True)}, None),
+        ({"optimizer": partial(RAdam, lr=1e-3)}, None),
+        ({"objective": TwiceDifferentiated()}, "TwiceDifferentiated needs a double backward"),
+        ({"scheduler": partial(ExponentialLR, gamma=0.5)}, "a schedule changes the learning rates"),
+        ({"optimizer": torch.optim.Rprop}, None),
+        ({"optimizer": torch.optim.Adafactor}, "Adafactor cannot be captured"),
+        ({"optimizer": Adadelta}, None),
+    ],
+)
+def test_says_why_a_gan_is_trained_without_a_graph(
+    settings: dict[str, Any], reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gan = make_gan(**settings)
+    fit(gan, RandomImages())
+    assert gan._why_no_graph() == "the device is cpu"
+    monkeypatch.setattr(GAN, "device", torch.device("cuda"))
+    assert gan._why_no_graph() == reason
+
+
+def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a GAN find no reason against a graph, on the CPU."""
+    monkeypatch.setattr(GAN, "_why_no_graph", lambda self: None)
+
+
+@pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.1), partial(Adam, lr=1e-3, fused=True)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
+@pytest.mark.parametrize("simultaneous", [False, True])
+@pytest.mark.parametrize("k", [1, 3])
+def test_replayed_training_gives_the_weights_of_eager_training(
+    k: int,
+    simultaneous: bool,
+    discriminator_batches: str,
+    optimizer: Any,
+    recordings: Recordings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained = []
+    for graphed in (False, True):
+        if graphed:
+            on_gpu(monkeypatch)
+        gan = make_gan(
+            optimizer=optimizer,
+            objective=Switch(1),
+            discriminator_steps=k,
+            discriminator_batches=discriminator_batches,
+            simultaneous=simultaneous,
+            cuda_graph=graphed,
+        )
+        fit(gan, RandomImages(alternations=5, batches_per_alternation=gan.batches_per_alternation), epochs=2)
+        trained.append(gan.state_dict())
+    assert_same_weights(*trained)
+    assert (recordings.captures, recordings.replays) == (2, 10 - WARM_UP)  # anew after the switch
+    assert recordings.generators == [gan._latent_random()] * 2
+
+
+def test_optimizers_are_told_that_they_are_captured(recordings: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
+    captured = []
+
+    class Watched(Adam):
+        def step(self, closure: Any = None) -> None:
+            captured.append(self.param_groups[0]["capturable"])
+            super().step()
+
+    fit(make_gan(optimizer=partial(Watched, lr=1e-3, fused=True)), RandomImages())
+    on_gpu(monkeypatch)
+    fit(make_gan(optimizer=partial(Watched, lr=1e-3, fused=True)), RandomImages())
+    assert captured == 6 * [False] + 6 * [True]
+
+
+def test_a_run_says_in_one_line_that_it_is_eager(run: Run) -> None:
+    outcome = run(*SHORT, "trainer=smoke")
+    assert outcome.stdout.count("eager") == 1
+    assert "an alternation is run eagerly, not as one CUDA graph: the device is cpu" in outcome.stdout
+    assert "eager" not in run(*SHORT, "trainer=smoke", "gan.cuda_graph=false", "output_dir=other").stdout
+
+
+@pytest.mark.parametrize("graphed", [False, True])
+@pytest.mark.parametrize("alternations_per_step", [1, 2])
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    graphed: bool, alternations_per_step: int, run: Run, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if graphed:
+        on_gpu(monkeypatch)
+    common = (*SHORT, f"gan.alternations_per_step={alternations_per_step}", "model.discriminator.dropout=0.3")
+    assert run(*common, "trainer.max_epochs=3", "output_dir=whole").exit_code == 0
+    assert run(*common, "trainer.max_epochs=1", "output_dir=parts").exit_code == 0
+    again = run(*common, "trainer.max_epochs=3", "output_dir=parts", "ckpt_path=parts/checkpoints/last.ckpt")
+    assert again.exit_code == 0, again.stderr
+    assert (recordings.replays > 0) == graphed
+    assert_same_weights(weights("whole/checkpoints/last.ckpt"), weights("parts/checkpoints/last.ckpt"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.1), partial(Adam, lr=1e-3, fused=True)], ids=["sgd", "adam"])
+def test_on_a_gpu_a_graph_gives_the_weights_of_eager_training(optimizer: Any) -> None:
+    trained = []
+    for graphed in (False, True):
+        gan = make_gan(plain_networks, optimizer, objective=Switch(1), cuda_graph=graphed)
+        fit(gan, RandomImages(alternations=8), epochs=2, accelerator="gpu")
+        trained.append(gan.cpu().state_dict())
+    for name, weight in trained[0].items():
+        torch.testing.assert_close(trained[1][name], weight, rtol=1e-4, atol=1e-6)
+    assert gan.generator(torch.zeros(2, LATENT_DIM)).shape == (2, *SHAPE)
