@@ -86,9 +86,10 @@ class DoorProfile(Checkpoint):
         self.steps = steps
         self.warm_up = warm_up
         self._profile: profile | None = None
+        self._steps_done = 0
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if batch_idx == self.warm_up:
+        if self._steps_done == self.warm_up:
             on_gpu = pl_module.device.type == "cuda"
             self._profile = profile(activities=[ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_gpu)
             self._profile.start()
@@ -97,7 +98,8 @@ class DoorProfile(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if batch_idx != self.warm_up + self.steps - 1:
+        self._steps_done += 1
+        if self._steps_done != self.warm_up + self.steps:
             return
         seconds = self._now(pl_module) - self._since
         assert self._profile is not None

@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py                          on the CPU; some minutes
     python benchmarks/speed.py --epochs 3               and a run of three epochs, with the seconds of each
-    python benchmarks/speed.py --device cuda --epochs 100      all of it on a GPU
+    python benchmarks/speed.py --device cuda --block 500 --dcgan --epochs 100      all of it on a GPU
 
 The baseline (k = 5, batch 32, Adam) is trained on 60,000 images of MNIST's shape: the 5,000 digits that come with the
 install, twelve times over. The contenders run in one go, in turn, a block of alternations each, so that a machine that
@@ -54,15 +54,30 @@ def write_images(folder: Path) -> None:
 
 
 class Contender:
-    """A process that trains a block of alternations whenever it is told to."""
+    """A process that trains a block of alternations whenever it is told to.
 
-    def __init__(self, title: str, command: list[str], results: str, block: int) -> None:
+    Args:
+        title: what the table calls it.
+        command: for Python; RESULTS in its last word stands for the file descriptor that it reports to.
+
+    Attributes:
+        first_step: seconds from its start to the end of the first alternation.
+        alternations, seconds: of each block.
+        end_of_epoch: seconds of what comes at the end of an epoch.
+        peak_memory: bytes, known at its end.
+    """
+
+    def __init__(self, title: str, command: list[str]) -> None:
+        print(f"starting {title}", file=sys.stderr)
         self.title = title
-        self.alternations, self.seconds = [], []
+        self.alternations: list[int] = []
+        self.seconds: list[float] = []
+        self.end_of_epoch = 0.0
+        self.peak_memory = 0
         reading, writing = os.pipe()
         began = time.time()
         self._process = subprocess.Popen(
-            [sys.executable, *command, results.format(writing)],
+            [sys.executable, *command[:-1], command[-1].replace("RESULTS", str(writing))],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -72,31 +87,35 @@ class Contender:
         )
         os.close(writing)
         self._results = os.fdopen(reading)
-        self.first_step = self._line()["clock"] - began  # the first block is the warm-up
+        self.first_step = self._block()["clock"] - began  # the first block is the warm-up
 
     def run_block(self) -> None:
         """Let it train a block."""
         print(file=self._process.stdin, flush=True)
-        block = self._line()
+        block = self._block()
         self.alternations.append(block["alternations"])
         self.seconds.append(block["seconds"])
 
     def end(self) -> None:
-        """Let it end; then its peak memory (bytes) and the seconds of the end of its epoch are known."""
+        """Let it end."""
         self._process.stdin.close()
-        lines = self._results.read().splitlines()
-        self.end_of_epoch = json.loads(lines[-1])["end"] if lines else 0.0
+        for line in self._results:
+            self._is_end_of_epoch(line)
         errors = self._process.stderr.read()
         _, status, usage = os.wait4(self._process.pid, 0)
         if status != 0:
             sys.exit(f"{self.title} failed:\n{errors}")
         self.peak_memory = usage.ru_maxrss * 1024
 
-    def _line(self) -> dict[str, Any]:
-        line = self._results.readline()
-        if not line:
-            sys.exit(f"{self.title} failed:\n{self._process.stderr.read()}")
-        return json.loads(line)
+    def _block(self) -> dict[str, Any]:
+        for line in self._results:
+            if not self._is_end_of_epoch(line):
+                return json.loads(line)
+        sys.exit(f"{self.title} failed:\n{self._process.stderr.read()}")
+
+    def _is_end_of_epoch(self, line: str) -> bool:
+        self.end_of_epoch = json.loads(line).get("end", self.end_of_epoch)
+        return "end" in json.loads(line)
 
     @property
     def each(self) -> list[float]:
@@ -105,7 +124,7 @@ class Contender:
 
 
 def door(folder: Path, name: str, arguments: argparse.Namespace, precision: str, *words: str) -> list[str]:
-    """The training door's command for the baseline, but for a last word."""
+    """The training door's command for the baseline."""
     on_gpu = arguments.device == "cuda"
     return [
         *("-m", "gan_lightning.train", "experiment=report_mnist", f"trainer={'gpu' if on_gpu else 'cpu'}"),
@@ -114,33 +133,62 @@ def door(folder: Path, name: str, arguments: argparse.Namespace, precision: str,
     ]
 
 
+def timed_door(folder: Path, name: str, arguments: argparse.Namespace, precision: str, *words: str) -> list[str]:
+    """The training door's command for a contender."""
+    settings = {
+        "_target_": "door_callbacks.DoorStopwatch",
+        "block": arguments.block,
+        "device": arguments.device,
+        "results": "RESULTS",
+    }
+    command = door(folder, name, arguments, precision, *words)
+    return [*command, *(f"+callbacks.stopwatch.{key}={value}" for key, value in settings.items())]
+
+
+def run_in_turn(contenders: list[Contender], rounds: int) -> None:
+    for done in range(rounds):
+        print(f"round {done + 1} of {rounds}", file=sys.stderr)
+        for contender in contenders:
+            contender.run_block()
+    for contender in contenders:
+        contender.end()
+
+
 def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Contender]:
     """All contenders by name, after their rounds."""
-    block = arguments.block
-    common = ["--data-dir", str(folder), "--device", arguments.device, "--block", str(block)]
-    contenders = {}
-
-    def enter(name: str, title: str, command: list[str], results: str) -> None:
-        print(f"starting {title}", file=sys.stderr)
-        contenders[name] = Contender(title, command, results, block)
-
-    enter("plain", "(a) plain loop", [str(HERE / "plain_loop.py"), *common], "--results={}")
+    common = ["--data-dir", str(folder), "--device", arguments.device]
+    common += ["--block", str(arguments.block), "--results=RESULTS"]
+    contenders = {"plain": Contender("(a) plain loop", [str(HERE / "plain_loop.py"), *common])}
     for precision in arguments.precision:
-        words = ["--precision", precision, *common]
-        enter(
-            f"tight {precision}", f"(b) tight loop, {precision}", [str(HERE / "tight_loop.py"), *words], "--results={}"
-        )
-        stopwatch = "+callbacks.stopwatch."
-        words = [f"{stopwatch}_target_=door_callbacks.DoorStopwatch", f"{stopwatch}block={block}"]
-        command = door(folder, precision, arguments, precision, *words, f"{stopwatch}device={arguments.device}")
-        enter(f"door {precision}", f"(c) this project, {precision}", command, stopwatch + "results={}")
-    for done in range(arguments.rounds):
-        print(f"round {done + 1} of {arguments.rounds}", file=sys.stderr)
-        for contender in contenders.values():
-            contender.run_block()
-    for contender in contenders.values():
-        contender.end()
+        tight = [str(HERE / "tight_loop.py"), "--precision", precision, *common]
+        contenders[f"tight {precision}"] = Contender(f"(b) tight loop, {precision}", tight)
+        project = timed_door(folder, precision, arguments, precision)
+        contenders[f"door {precision}"] = Contender(f"(c) this project, {precision}", project)
+    run_in_turn(list(contenders.values()), arguments.rounds)
     return contenders
+
+
+def dcgan(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
+    """How fast networks of DCGAN's size are trained: k = 1, batch 128."""
+    words = ["gan.discriminator_steps=1", "dataset.batch_size=128", "~model.generator.hidden_dims"]
+    words += ["~model.generator.negative_slope", "~model.discriminator.hidden_dim", "~model.discriminator.maxout_dim"]
+    words += [
+        "~model.discriminator.maxout_pieces",
+        "~model.discriminator.dropout",
+        "~model.discriminator.negative_slope",
+    ]
+    words += ["model.generator._target_=dcgan.Generator", "model.discriminator._target_=dcgan.Discriminator"]
+    name = f"dcgan_{precision}"
+    contender = Contender(
+        f"networks of DCGAN's size, {precision}", timed_door(folder, name, arguments, precision, *words)
+    )
+    run_in_turn([contender], arguments.rounds)
+    each = statistics.median(contender.each)
+    # The discriminator sees a real and a generated batch in its own step, and a generated one in the generator's.
+    return (
+        f"{contender.title}, batch 128, k = 1: {1e3 * each:.2f} ms an alternation,"
+        f" {3 * 128 / each:,.0f} images/s through the discriminator"
+    )
 
 
 @contextmanager
@@ -269,6 +317,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="blocks of each contender (default: 20)")
     parser.add_argument("--block", type=int, default=50, help="alternations in a block (default: 50)")
     parser.add_argument("--epochs", type=int, default=0, help="also time a run of so many epochs")
+    parser.add_argument("--dcgan", action="store_true", help="also time networks of DCGAN's size")
     parser.add_argument("--traces", type=Path, default=Path("outputs/speed"), help="the folder for Chrome traces")
     parser.add_argument("--option", action="append", default=[], help="a setting for the training door; repeatable")
     arguments = parser.parse_args()
@@ -294,6 +343,8 @@ def main() -> None:
         print(f"\n{table(measure(folder, arguments), rates)}")
         for precision in arguments.precision:
             print(f"\n{profile_of_door(folder, arguments, precision)}")
+            if arguments.dcgan:
+                print(f"\n{dcgan(folder, arguments, precision)}")
             if arguments.epochs:
                 print(f"\n{whole_run(folder, arguments, precision)}")
 
