@@ -170,14 +170,13 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Contender]
 
 def dcgan(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
     """How fast networks of DCGAN's size are trained: k = 1, batch 128."""
-    words = ["gan.discriminator_steps=1", "dataset.batch_size=128", "~model.generator.hidden_dims"]
-    words += ["~model.generator.negative_slope", "~model.discriminator.hidden_dim", "~model.discriminator.maxout_dim"]
-    words += [
-        "~model.discriminator.maxout_pieces",
-        "~model.discriminator.dropout",
-        "~model.discriminator.negative_slope",
-    ]
-    words += ["model.generator._target_=dcgan.Generator", "model.discriminator._target_=dcgan.Discriminator"]
+    words = ["gan.discriminator_steps=1", "dataset.batch_size=128"]
+    words += [f"model.{player.lower()}._target_=dcgan.{player}" for player in ("Generator", "Discriminator")]
+    for player, others in {
+        "generator": ("hidden_dims", "negative_slope"),
+        "discriminator": ("hidden_dim", "maxout_dim", "maxout_pieces", "dropout", "negative_slope"),
+    }.items():
+        words += [f"~model.{player}.{other}" for other in others]
     name = f"dcgan_{precision}"
     contender = Contender(
         f"networks of DCGAN's size, {precision}", timed_door(folder, name, arguments, precision, *words)

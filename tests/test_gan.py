@@ -130,6 +130,7 @@ def reference(
     fresh: bool,
     simultaneous: bool,
     switch_epoch: int,
+    discriminator_scale: float = 1.0,
 ) -> tuple[nn.Module, nn.Module, list[dict[str, float]]]:
     """Goodfellow et al. 2014, algorithm 1, in plain PyTorch, as a course would write it: one epoch a batch.
 
@@ -152,7 +153,7 @@ def reference(
             fake = generator(noise).detach()
             real_probability, fake_probability = discriminator.probability(real), discriminator.probability(fake)
             loss = bce(real_probability, torch.ones_like(real_probability))
-            loss = loss + bce(fake_probability, torch.zeros_like(fake_probability))
+            loss = discriminator_scale * (loss + bce(fake_probability, torch.zeros_like(fake_probability)))
             discriminator_optimizer.zero_grad()
             loss.backward()
             discriminator_optimizer.step()
@@ -213,6 +214,37 @@ def test_alternations_equal_plain_pytorch_before_and_after_the_switch(
             torch.testing.assert_close(ours.state_dict()[name], weight, rtol=1e-4, atol=2e-6)
     for ours, theirs in zip(recorder.statistics, statistics, strict=True):
         assert {name: value.item() for name, value in ours.items()} == pytest.approx(theirs, abs=1e-5)
+
+
+@pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
+@pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
+@pytest.mark.parametrize(
+    ("objective", "switch_epoch", "scale"),
+    [(Minimax(), 0, 1.0), (NonSaturating(), 9, 1.0), (NonSaturating(0.5), 9, 0.5), (Switch(None), 9, 1.0)],
+)
+@pytest.mark.parametrize("k", [1, 3])
+def test_every_objective_gives_the_weights_of_plain_pytorch_also_with_several_alternations_a_step(
+    k: int, objective: Objective, switch_epoch: int, scale: float, discriminator_batches: str, networks: Networks
+) -> None:
+    optimizer = partial(SGD, lr=0.1)
+    gan = make_gan(
+        networks,
+        optimizer,
+        objective=objective,
+        discriminator_steps=k,
+        discriminator_batches=discriminator_batches,
+        alternations_per_step=2,
+    )
+    recorder = Recorder(gan)
+    data = RandomImages(alternations=3, batches_per_alternation=gan.batches_per_alternation)
+    fit(gan, data, callbacks=[recorder])
+    generator, discriminator, _ = reference(
+        networks, optimizer, recorder.batches, torch.cat(recorder.latents), k, discriminator_batches == "fresh",
+        False, switch_epoch, scale,
+    )  # fmt: skip
+    for ours, theirs in ((gan.generator, generator), (gan.discriminator, discriminator)):
+        for name, weight in theirs.state_dict().items():
+            torch.testing.assert_close(ours.state_dict()[name], weight, rtol=1e-4, atol=2e-6)
 
 
 class Steps(Callback):

@@ -174,7 +174,7 @@ def test_a_finished_run_that_goes_on_is_not_finished_until_it_is(run: Run) -> No
     assert not Path("run/metrics.json").exists()
 
 
-def test_bf16_keeps_float32_weights_and_losses(run: Run) -> None:
+def test_bf16_keeps_float32_weights_and_optimizers(run: Run) -> None:
     outcome = run(*SHORT, "trainer.max_epochs=2", "trainer.precision=bf16-mixed")
     assert outcome.exit_code == 0, outcome.stderr
     run(*SHORT, "trainer.max_epochs=2", "output_dir=fp32")
@@ -183,6 +183,9 @@ def test_bf16_keeps_float32_weights_and_losses(run: Run) -> None:
         assert half[name].dtype == torch.float32
         assert not torch.equal(half[name], full[name])
         torch.testing.assert_close(half[name], full[name], atol=5e-3, rtol=0)
+    optimizers = torch.load("run/checkpoints/last.ckpt", weights_only=True)["optimizer_states"]
+    states = [value for optimizer in optimizers for state in optimizer["state"].values() for value in state.values()]
+    assert {value.dtype for value in states} == {torch.float32}
 
 
 def test_tensorboard_serves_scalars_images_and_hparams(run: Run) -> None:
