@@ -3,20 +3,22 @@
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from conftest import SHORT, Run, assert_same_weights, weights
-from test_gan import LATENT_DIM, SHAPE, RandomImages, fit, make_gan, plain_networks
+from test_gan import LATENT_DIM, SHAPE, RandomImages, fit, make_gan, normalised_networks, plain_networks
 from torch import Tensor
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.optim import SGD, Adadelta, Adam, RAdam
 from torch.optim.lr_scheduler import ExponentialLR
 
 from gan_lightning import cuda_graph
 from gan_lightning.cuda_graph import WARM_UP, Graphed
 from gan_lightning.gan import GAN
-from gan_lightning.objectives import NonSaturating, Switch
+from gan_lightning.objectives import Minimax, NonSaturating, Objective, Switch
 
 
 class Recordings:
@@ -160,6 +162,33 @@ def test_replayed_training_gives_the_weights_of_eager_training(
     assert_same_weights(*trained)
     assert (recordings.captures, recordings.replays) == (2, 10 - WARM_UP)  # anew after the switch
     assert recordings.generators == [gan._latent_random()] * 2
+
+
+@pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
+@pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
+@pytest.mark.parametrize("simultaneous", [False, True])
+@pytest.mark.parametrize("objective", [NonSaturating(), Minimax(), Switch(1)])
+def test_an_alternation_never_waits_for_a_number(
+    objective: Objective, simultaneous: bool, discriminator_batches: str, networks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On tensors without values, whatever asks for a value raises: a GPU would have been waited for."""
+    with FakeTensorMode():
+        gan = make_gan(
+            networks,
+            partial(Adam, lr=1e-3, fused=True),
+            objective=objective,
+            discriminator_steps=2,
+            discriminator_batches=discriminator_batches,
+            simultaneous=simultaneous,
+        )
+        optimizers, _ = gan.configure_optimizers()
+        monkeypatch.setattr(gan, "optimizers", lambda use_pl_optimizer: optimizers)
+        monkeypatch.setattr(gan, "lr_schedulers", lambda: None)
+        gan._trainer = SimpleNamespace(world_size=1, global_rank=0, strategy=SimpleNamespace(global_rank=0))
+        for phase in (False, True):
+            assert gan._alternate(torch.zeros(12, *SHAPE), phase).shape == (5,)
+        with pytest.raises(DataDependentOutputException):
+            gan.discriminator(torch.zeros(2, *SHAPE)).sum().item()
 
 
 def test_optimizers_are_told_that_they_are_captured(recordings: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
