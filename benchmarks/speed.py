@@ -19,14 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from tight_loop import BATCH_SIZE, Players
+from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan_lightning.data.mnist5k import MNIST5k
@@ -190,26 +189,11 @@ def dcgan(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
     )
 
 
-@contextmanager
-def as_on(device: torch.device) -> Iterator[None]:
-    """Wait for the device at the end."""
-    yield
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-
-
 def matrix_rate(device: torch.device, dtype: torch.dtype, size: int) -> float:
-    """FLOP/s of products of square matrices: the best of some."""
+    """FLOP/s of products of square matrices."""
     one, other = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    best = float("inf")
-    for _ in range(8):
-        with as_on(device):
-            pass
-        since = time.perf_counter()
-        with as_on(device):
-            one @ other
-        best = min(best, time.perf_counter() - since)
-    return 2 * size**3 / best
+    timer = Timer("one @ other", globals={"one": one, "other": other}, num_threads=torch.get_num_threads())
+    return 2 * size**3 / timer.blocked_autorange(min_run_time=1).median
 
 
 def flops() -> int:
