@@ -70,26 +70,25 @@ def category(name: str) -> str:
 
 
 class DoorProfile(Checkpoint):
-    """Profiles the training steps after the first ones and stops the run.
+    """Profiles the alternations after the first ones and stops the run.
 
     Writes the milliseconds an alternation by category, and what is left of the whole as `Python, autograd, Lightning`
     (on a CPU) or `gaps between kernels` (on a GPU), to a JSON file, and beside it a Chrome trace.
 
     Args:
         path: of the JSON file.
-        steps: how many are profiled.
-        warm_up: how many come before these.
+        alternations: how many are profiled, at least.
+        warm_up: how many come before these, at least.
     """
 
-    def __init__(self, path: str, steps: int = 50, warm_up: int = 20) -> None:
+    def __init__(self, path: str, alternations: int = 50, warm_up: int = 20) -> None:
         self.path = Path(path)
-        self.steps = steps
+        self.alternations = alternations
         self.warm_up = warm_up
         self._profile: profile | None = None
-        self._steps_done = 0
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if self._steps_done == self.warm_up:
+        if self._profile is None and pl_module.alternations >= self.warm_up:
             on_gpu = pl_module.device.type == "cuda"
             self._profile = profile(activities=[ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_gpu)
             self._profile.start()
@@ -98,11 +97,9 @@ class DoorProfile(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._steps_done += 1
-        if self._steps_done != self.warm_up + self.steps:
+        if self._profile is None or pl_module.alternations < self._before + self.alternations:
             return
         seconds = self._now(pl_module) - self._since
-        assert self._profile is not None
         self._profile.stop()
         self._profile.export_chrome_trace(str(self.path.with_suffix(".trace.json")))
         on_gpu = pl_module.device.type == "cuda"

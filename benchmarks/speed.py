@@ -233,7 +233,7 @@ def table(contenders: dict[str, Contender], rates: dict[str, float]) -> str:
     """A row for each contender, and the ratios."""
     work = flops()
     lines = [
-        "| | ms an alternation | real images/s | s an epoch | of the matrix rate | peak memory | first step |",
+        "| | ms an alternation | real images/s | s an epoch | of the matrix rate | peak host memory | first step |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, contender in contenders.items():
@@ -268,7 +268,7 @@ def profile_of_door(folder: Path, arguments: argparse.Namespace, precision: str)
     words = [
         f"{profiler}_target_=door_callbacks.DoorProfile",
         f"{profiler}path={path}",
-        f"{profiler}steps={arguments.block}",
+        f"{profiler}alternations={arguments.block}",
     ]
     run_to_end(door(folder, f"profile_{precision}", arguments, precision, *words))
     milliseconds = json.loads(path.read_text())

@@ -19,7 +19,7 @@ CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / 
 FREE_ON_RESUME = {
     *("output_dir", "ckpt_path", "optimized_metric", "data_dir", "dataset.data_dir", "callbacks", "logger"),
     *("trainer.max_epochs", "trainer.log_every_n_steps", "trainer.default_root_dir", "trainer.enable_model_summary"),
-    *("trainer.accelerator", "trainer.devices", "trainer.strategy", "trainer.deterministic"),
+    *("trainer.accelerator", "trainer.devices", "trainer.strategy", "trainer.deterministic", "gan.cuda_graph"),
 }
 """Settings that a resumed run may change: how long and where it trains, and what is written down."""
 

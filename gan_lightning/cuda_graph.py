@@ -19,8 +19,8 @@ WARM_UP = 3
 class Graphed:
     """A function of a batch and of a phase, run as one CUDA graph wherever that gives what running it would give.
 
-    A graph repeats the same kernels on the same memory. So batches of another shape than the first are run eagerly, and
-    another phase, in which the function may run other kernels, is recorded anew.
+    A graph repeats the same kernels on the same memory. So batches of another shape than the largest so far are run
+    eagerly, and another phase, in which the function may run other kernels, is warmed up and recorded anew.
 
     Args:
         function: of a batch (any shape) and a phase, to a tensor. It may change weights and the like in place, and draw
@@ -31,7 +31,7 @@ class Graphed:
     def __init__(self, function: Callable[[Tensor, Hashable], Tensor], generators: Sequence[torch.Generator]) -> None:
         self._function = function
         self._generators = generators
-        self._warm_up_left = WARM_UP
+        self._warm_up_left = 0
         self._batch: Tensor | None = None
         self._phase: Hashable = None
         self._replay: Callable[[], Tensor] | None = None
@@ -42,8 +42,10 @@ class Graphed:
         """What the function returns."""
         if self._eager_for_good:
             return self._function(batch, phase)
-        if self._batch is None:
-            self._batch = torch.empty_like(batch)
+        if self._batch is None or batch.numel() > self._batch.numel() or phase != self._phase:
+            self._batch, self._phase = torch.empty_like(batch), phase
+            self._replay = None
+            self._warm_up_left = WARM_UP
         if batch.shape != self._batch.shape:
             if not self._seen_other_shape:
                 self._seen_other_shape = True
@@ -55,14 +57,14 @@ class Graphed:
         if self._warm_up_left:
             self._warm_up_left -= 1
             return warm_up(lambda: self._function(batch, phase))
-        self._batch.copy_(batch)
-        if self._replay is None or phase != self._phase:
-            self._replay = None  # frees its memory
-            static, self._phase = self._batch, phase
+        static = self._batch.copy_(batch)
+        if self._replay is None:
             try:
                 self._replay = capture(lambda: self._function(static, phase), self._generators)
-            except RuntimeError as reason:  # nothing of the step has been run yet
-                log.warning("the step cannot be a CUDA graph, and is run eagerly: %s", str(reason).partition("\n")[0])
+            except RuntimeError as error:  # nothing of the step has been run yet
+                # What ends a capture that has failed raises an error of its own.
+                reason = str(error.__context__ or error).partition("\n")[0]
+                log.warning("the step cannot be a CUDA graph, and is run eagerly: %s", reason)
                 self._eager_for_good = True
                 return self._function(batch, phase)
         return self._replay().clone()

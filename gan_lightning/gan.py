@@ -282,6 +282,9 @@ class GAN(LightningModule):
             for group in optimizer.param_groups:
                 if "capturable" in group:
                     group["capturable"] = graphed
+            for state in optimizer.state.values() if graphed else ():
+                if "step" in state:  # which a checkpoint of an eager run may have left on the CPU
+                    state["step"] = torch.as_tensor(state["step"]).to(self.device)
         self._run = Graphed(self._alternate, [self._latent_random()]) if graphed else self._alternate
 
     def _why_no_graph(self) -> str | None:

@@ -58,7 +58,7 @@ def main(settings: DictConfig) -> float | None:
         images = datamodule.train_images
         share = settings.trainer.limit_train_batches
         if isinstance(share, float) and share * len(datamodule.train_dataloader()) < 1:
-            raise UserError(f"trainer.limit_train_batches={share} is less than one batch of an epoch")
+            raise UserError(f"trainer.limit_train_batches={share} is less than one training step of an epoch")
         _prepare_evaluation(settings, trainer, datamodule, gan)  # the last of the checks: it may train a classifier
         if checkpoint is None:
             gan.generator.initialise_from(images)  # type: ignore[operator]
@@ -186,7 +186,9 @@ def _multiplies_bf16() -> bool:
     """Whether the processor can multiply numbers of half precision, as far as is known of it."""
     import torch
 
-    return torch.backends.cpu.get_cpu_capability() not in ("AVX2", "DEFAULT") or platform.machine() != "x86_64"
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return True
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def _goes_on_in_its_folder(settings: DictConfig) -> bool:
@@ -232,8 +234,6 @@ def _quieten_lightning() -> None:
     warnings.filterwarnings("ignore", message="The dirpath has changed from")
     # The first steps, before the alternation is recorded as a CUDA graph, run without one.
     warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
-    # matmul_precision is a setting here.
-    warnings.filterwarnings("ignore", message=".*You are using a CUDA device .* that has Tensor Cores")
     # Lightning 2.6 with torch 2.15: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
 

@@ -62,7 +62,7 @@ MISTAKES = {
     "fp16": (["trainer.precision=16-mixed"], "trainer.precision must be 32-true or bf16-mixed"),
     "a small share": (
         ["trainer.limit_train_batches=0.001"],
-        "limit_train_batches=0.001 is less than one batch",
+        "limit_train_batches=0.001 is less than one training step",
     ),
     "a share in words": (["trainer.limit_train_batches=all"], "trainer.limit_train_batches must be a share"),
     "float64": (["trainer.precision=64-true"], "trainer.precision must be 32-true or bf16-mixed"),

@@ -72,9 +72,16 @@ def test_warms_up_then_replays_what_it_recorded_once(recordings: Recordings) -> 
 
 def test_another_phase_is_recorded_anew(recordings: Recordings) -> None:
     graphed = Graphed(total, [])
-    results = [graphed(torch.ones(4), phase).item() for phase in [False] * 5 + [True] * 3]
-    assert results == [4.0] * 5 + [8.0] * 3
-    assert recordings.captures == 2
+    results = [graphed(torch.ones(4), phase).item() for phase in [False] * 5 + [True] * 5]
+    assert results == [4.0] * 5 + [8.0] * 5
+    assert (recordings.warm_ups, recordings.captures, recordings.replays) == (2 * WARM_UP, 2, 10 - 2 * WARM_UP)
+
+
+def test_a_smaller_batch_that_comes_first_does_not_decide_the_shape(recordings: Recordings) -> None:
+    """As where a resumed run begins with the last batch of an epoch."""
+    graphed = Graphed(total, [])
+    assert [graphed(torch.ones(size), None).item() for size in (3, 4, 4, 4, 4, 4, 3)] == [3, 4, 4, 4, 4, 4, 3]
+    assert (recordings.captures, recordings.replays) == (1, 5 - WARM_UP)
 
 
 def test_another_shape_is_run_eagerly_and_said_once(recordings: Recordings, caplog: pytest.LogCaptureFixture) -> None:
@@ -91,7 +98,10 @@ def test_what_cannot_be_recorded_is_run_eagerly_and_said_once(
     recordings: Recordings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: Any) -> Any:
-        raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
+        try:
+            raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
 
     monkeypatch.setattr(cuda_graph, "capture", refuse)
     graphed = Graphed(total, [])
@@ -160,7 +170,7 @@ def test_replayed_training_gives_the_weights_of_eager_training(
         fit(gan, RandomImages(alternations=5, batches_per_alternation=gan.batches_per_alternation), epochs=2)
         trained.append(gan.state_dict())
     assert_same_weights(*trained)
-    assert (recordings.captures, recordings.replays) == (2, 10 - WARM_UP)  # anew after the switch
+    assert (recordings.captures, recordings.replays) == (2, 10 - 2 * WARM_UP)  # anew after the switch
     assert recordings.generators == [gan._latent_random()] * 2
 
 
@@ -233,8 +243,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 def test_on_a_gpu_a_graph_gives_the_weights_of_eager_training(optimizer: Any) -> None:
     trained = []
     for graphed in (False, True):
-        gan = make_gan(plain_networks, optimizer, objective=Switch(1), cuda_graph=graphed)
-        fit(gan, RandomImages(alternations=8), epochs=2, accelerator="gpu")
+        gan = make_gan(plain_networks, optimizer, objective=Switch(1), cuda_graph=graphed, alternations_per_step=3)
+        data = RandomImages(alternations=8)
+        data.num_images += 2  # the last batch is smaller
+        fit(gan, data, epochs=2, accelerator="gpu")
         trained.append(gan.cpu().state_dict())
     for name, weight in trained[0].items():
         torch.testing.assert_close(trained[1][name], weight, rtol=1e-4, atol=1e-6)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import SHORT, Run, assert_same_weights, weights
+from matplotlib.axes import Axes
 from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -327,3 +328,23 @@ def test_two_processes_train_together_and_go_on_bit_for_bit(simultaneous: str, r
     latent = torch.load("run/checkpoints/last.ckpt", weights_only=True)["random"]["states"]["latent"]
     assert not torch.equal(latent[0], latent[1])
     assert torch.load("run/checkpoints/last.ckpt", weights_only=True)["alternations"] == 9  # 20 images each, 8 a batch
+
+
+@pytest.mark.parametrize("alternations_per_step", [1, 2])
+@pytest.mark.parametrize(("limit", "epochs"), [("1.0", 2), ("2", 2)])
+def test_the_loss_curves_are_over_epochs(
+    limit: str, epochs: int, alternations_per_step: int, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[list[float]] = []
+    plot = Axes.plot
+
+    def watched(self: Axes, x: list[float], *others: Any, **settings: Any) -> Any:
+        drawn.append(x)
+        return plot(self, x, *others, **settings)
+
+    monkeypatch.setattr(Axes, "plot", watched)
+    words = (f"trainer.max_epochs={epochs}", f"trainer.limit_train_batches={limit}")
+    outcome = run(*SHORT, *words, f"gan.alternations_per_step={alternations_per_step}")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert [x[-1] for x in drawn] == [epochs, epochs]
+    assert 0 < drawn[0][0] < 1.01

@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt(Checkpoint):
-    """On Ctrl-C, or when asked to terminate, finishes the alternation, writes a checkpoint and stops.
+    """On Ctrl-C, or when asked to terminate, finishes the training step, writes a checkpoint and stops.
 
     A signal that cut an alternation in two would leave a state that no uninterrupted run passes through. A second
     signal stops at once. Lightning runs checkpoint callbacks after all others, in the order given: this is to be the

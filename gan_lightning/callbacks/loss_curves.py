@@ -1,5 +1,7 @@
 """The two loss curves."""
 
+from typing import Any
+
 from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 
@@ -12,7 +14,9 @@ class LossCurves(Picture):
 
     def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
         history = Statistics.of(trainer).history
-        epochs = [point["alternation"] / trainer.num_training_batches for point in history]
+        loader: Any = trainer.train_dataloader
+        an_epoch = loader.sampler.num_batches(trainer.num_training_batches)
+        epochs = [point["alternation"] / an_epoch for point in history]
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         axes = figure.subplots()
         axes.plot(epochs, [point["discriminator_loss"] for point in history], label="discriminator")

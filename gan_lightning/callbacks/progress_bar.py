@@ -13,7 +13,7 @@ class ProgressBar(TQDMProgressBar):
     """Shows both losses and the real images per second, as :class:`Statistics` last measured them.
 
     Args:
-        refresh_rate: batches between two updates of the bar.
+        refresh_rate: training steps between two updates of the bar.
     """
 
     def __init__(self, refresh_rate: int = 20) -> None:

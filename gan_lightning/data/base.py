@@ -16,7 +16,7 @@ class ImageDataModule(LightningDataModule):
     """Images and labels in memory: bytes until they are on their device, whole batches indexed at once.
 
     A training batch is (images, labels): images (A, B, C, H, W) for A alternations, float32 in [-1, 1], and labels
-    (A, B), int64; a test batch has no A. The training images are kept on the device, and shuffled there. A subclass
+    (A, B), int64; a test batch has no A. The training images are kept on the device. A subclass
     says where the images come from, in :meth:`load` and, where they must first be put on disk, in `prepare_data`.
 
     Args:

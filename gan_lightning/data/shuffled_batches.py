@@ -19,7 +19,7 @@ class ShuffledBatches:
         batches_at_once: A, how many batches come together; fewer before the last one.
         seed: of the shuffles.
         rank, world_size: this process draws every `world_size`-th image of the order, beginning at `rank`.
-        device: where the indices are drawn.
+        device: where the indices are.
     """
 
     def __init__(
@@ -58,17 +58,24 @@ class ShuffledBatches:
         whole, rest = divmod(self.num_images // self.world_size, self.batch_size)
         return -(-whole // self.batches_at_once) + (rest >= self.min_batch_size)
 
+    def num_batches(self, drawn: int) -> int:
+        """How many batches the first `drawn` index tensors of an epoch hold."""
+        whole = self.num_images // self.world_size // self.batch_size
+        return min(drawn * self.batches_at_once, whole) + (drawn > -(-whole // self.batches_at_once))
+
     def __iter__(self) -> Iterator[Tensor]:
         # Lightning makes the iterator before it sets the epoch, so nothing may be decided before the first batch.
         entropy = np.random.SeedSequence((self.seed, self.epoch)).generate_state(1)
-        random = torch.Generator(self.device).manual_seed(int(entropy[0]))
-        order = torch.randperm(self.num_images, generator=random, device=self.device)
+        # On the CPU, a moment an epoch, so that the order is the same whatever the device.
+        random = torch.Generator().manual_seed(int(entropy[0]))
+        order = torch.randperm(self.num_images, generator=random).to(self.device)
         mine = order[: self.num_images // self.world_size * self.world_size][self.rank :: self.world_size]
         whole = len(mine) // self.batch_size * self.batch_size
-        parts = [
-            *mine[:whole].unflatten(0, (-1, self.batch_size)).split(self.batches_at_once),
-            *([mine[None, whole:]] if len(mine) - whole >= self.min_batch_size else []),
-        ]
+        parts: list[Tensor] = []
+        if whole:
+            parts += mine[:whole].unflatten(0, (-1, self.batch_size)).split(self.batches_at_once)
+        if len(mine) - whole >= self.min_batch_size:
+            parts.append(mine[None, whole:])
         start, self._start = self._start, 0
         for number, part in enumerate(parts[start:], start + 1):
             self.drawn = number

@@ -32,9 +32,9 @@ def test_length_is_what_is_drawn() -> None:
     for num_images in range(1, 13):
         for min_batch_size in (1, 2, 3):
             sampler = ShuffledBatches(num_images, batch_size=4, min_batch_size=min_batch_size)
-            batches = epoch(sampler, 0)
-            assert len(batches) == len(sampler)
-            assert all(len(batch) >= min_batch_size for batch in batches)
+            parts = list(sampler)
+            assert len(parts) == len(sampler)
+            assert all(part.shape[0] == 1 and part.shape[1] >= min_batch_size for part in parts)
 
 
 def test_ranks_share_the_images_without_overlap() -> None:
@@ -55,6 +55,8 @@ def test_batches_come_several_at_once_and_a_smaller_last_one_alone(
     assert [tuple(part.shape) for part in together] == shapes + [(1, rest)] * (rest > 0)
     assert len(together) == len(shapes) + (rest > 0)
     assert epoch(together, 3) == epoch(one_by_one, 3)
+    drawn = [together.num_batches(number) for number in range(len(together) + 1)]
+    assert drawn == [sum(len(part) for part in list(together)[:number]) for number in range(len(together) + 1)]
 
 
 @pytest.mark.parametrize("batches_at_once", [1, 2])
