@@ -74,12 +74,14 @@ class Contender:
         self.end_of_epoch = 0.0
         self.peak_memory = 0
         reading, writing = os.pipe()
+        # A file, because a pipe that nobody reads fills up with progress bars, and stops who writes them.
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # open as long as the process runs
         began = time.time()
         self._process = subprocess.Popen(
             [sys.executable, *command[:-1], command[-1].replace("RESULTS", str(writing))],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             pass_fds=[writing],
             env=ENVIRONMENT,
             text=True,
@@ -100,17 +102,20 @@ class Contender:
         self._process.stdin.close()
         for line in self._results:
             self._is_end_of_epoch(line)
-        errors = self._process.stderr.read()
         _, status, usage = os.wait4(self._process.pid, 0)
         if status != 0:
-            sys.exit(f"{self.title} failed:\n{errors}")
+            sys.exit(self._why())
         self.peak_memory = usage.ru_maxrss * 1024
 
     def _block(self) -> dict[str, Any]:
         for line in self._results:
             if not self._is_end_of_epoch(line):
                 return json.loads(line)
-        sys.exit(f"{self.title} failed:\n{self._process.stderr.read()}")
+        sys.exit(self._why())
+
+    def _why(self) -> str:
+        self._errors.seek(0)
+        return f"{self.title} failed:\n{self._errors.read()}"
 
     def _is_end_of_epoch(self, line: str) -> bool:
         self.end_of_epoch = json.loads(line).get("end", self.end_of_epoch)
