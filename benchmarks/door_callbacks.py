@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
-from stopwatch import Stopwatch
+from stopwatch import Stopwatch, read
 from torch.profiler import ProfilerActivity, profile
 
 
@@ -46,9 +46,7 @@ class EpochSeconds(Checkpoint):
         self._clock.append(time.perf_counter())
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if pl_module.device.type == "cuda":
-            torch.cuda.synchronize()
-        self._clock.append(time.perf_counter())
+        self._clock.append(read(time.perf_counter, pl_module.device))
         self.path.write_text(json.dumps([end - begin for begin, end in pairwise(self._clock)]))
 
 
@@ -92,14 +90,14 @@ class DoorProfile(Checkpoint):
             on_gpu = pl_module.device.type == "cuda"
             self._profile = profile(activities=[ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_gpu)
             self._profile.start()
-            self._since, self._before = self._now(pl_module), pl_module.alternations
+            self._since, self._before = read(time.perf_counter, pl_module.device), pl_module.alternations
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._profile is None or pl_module.alternations < self._before + self.alternations:
             return
-        seconds = self._now(pl_module) - self._since
+        seconds = read(time.perf_counter, pl_module.device) - self._since
         self._profile.stop()
         self._profile.export_chrome_trace(str(self.path.with_suffix(".trace.json")))
         on_gpu = pl_module.device.type == "cuda"
@@ -115,9 +113,3 @@ class DoorProfile(Checkpoint):
         milliseconds[rest] = seconds * 1e3 / alternations - sum(milliseconds.values())
         self.path.write_text(json.dumps(milliseconds))
         trainer.should_stop = True
-
-    @staticmethod
-    def _now(pl_module: LightningModule) -> float:
-        if pl_module.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()

@@ -24,7 +24,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from tight_loop import BATCH_SIZE, Players
+from plain_loop import BATCH_SIZE
+from tight_loop import Players
 from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 

@@ -11,6 +11,13 @@ from typing import Any
 import torch
 
 
+def read(clock: Callable[[], float], device: torch.device) -> float:
+    """The time, when the device has done all that it was asked to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return clock()
+
+
 class Stopwatch:
     """Times blocks of alternations, and waits after each until it is this contender's turn again.
 
@@ -60,7 +67,5 @@ class Stopwatch:
         os.write(self.results, json.dumps(measured).encode() + b"\n")
 
     def read(self, clock: Callable[[], float]) -> float:
-        """The time, when the device has done all that it was asked to."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
-        return clock()
+        """The time on this device."""
+        return read(clock, self.device)

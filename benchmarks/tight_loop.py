@@ -7,6 +7,7 @@ images, fused Adam, no statistics, no pictures, no checkpoints.
 import argparse
 
 import torch
+from plain_loop import BATCH_SIZE, DISCRIMINATOR_STEPS, LATENT_DIM, LEARNING_RATE
 from stopwatch import Stopwatch
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -14,11 +15,6 @@ from torchvision import datasets
 
 from gan_lightning.networks import mlp
 from gan_lightning.pixels import from_uint8
-
-LATENT_DIM = 100
-BATCH_SIZE = 32
-DISCRIMINATOR_STEPS = 5
-LEARNING_RATE = 1e-4
 
 
 class Players:
