@@ -4,9 +4,13 @@ import glob
 import importlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from gan_lightning.errors import UserError
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from gan_lightning.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from gan_lightning.data.base import ImageDataModule
@@ -25,6 +29,37 @@ FREE_ON_RESUME = {
 
 SEEDS = {"seed", "dataset.seed", "gan.seed"}
 """Settings in which runs may differ that a mean over seeds takes together."""
+
+
+def resolved(settings: DictConfig) -> dict[str, Any]:
+    """The settings with the values of their interpolations, but without the place and the checkpoint of this run.
+
+    So two runs can be compared: paths in the run's folder begin with a slash.
+    """
+    placeless = OmegaConf.merge(settings, {"output_dir": "", "ckpt_path": None})
+    return cast(dict[str, Any], OmegaConf.to_container(placeless, resolve=True))
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The settings of the run in a folder, as :func:`resolved` gives them.
+
+    Raises:
+        UserError: if its `config.yaml` is damaged, or not that of a run.
+    """
+    path = folder / "config.yaml"
+    try:
+        settings = resolved(cast(DictConfig, OmegaConf.load(path)))
+        if {"gan", "model", "dataset", "trainer", "callbacks"} <= settings.keys():
+            return settings
+    except (OSError, ValueError, AttributeError, TypeError, YAMLError, OmegaConfBaseException) as reason:
+        raise UserError(f"{path} is damaged: {one_line(reason)}") from reason
+    raise UserError(f"{path} is not that of a run")
+
+
+def word(key: str, value: str) -> str:
+    """`key=value` as Hydra reads it back, whatever characters the value has."""
+    plain = re.fullmatch(r"[\w./:+-]+", value, re.ASCII)
+    return f"{key}={value}" if plain else "{}='{}'".format(key, value.replace("'", r"\'"))
 
 
 def read_checkpoint(path: str) -> dict[str, Any]:
@@ -61,27 +96,31 @@ def find_checkpoints(ckpt: Any) -> list[Path]:
     if ckpt in ("", []):
         raise UserError("ckpt is empty; it takes a run's folder or a checkpoint")
     for word in [ckpt] if isinstance(ckpt, str) else ckpt:
-        path = Path(str(word))
-        if re.search(r"[*?[]", str(word)) and not path.exists():
-            matches = [Path(match) for match in glob.glob(str(word), recursive=True)]  # noqa: PTH207
-            paths = [match for match in matches if match.suffix == ".ckpt" or _runs_in(match)]
+        paths = expand(str(word))
+        if paths != [Path(str(word))]:
+            paths = [match for match in paths if match.suffix == ".ckpt" or _runs_in(match)]
             if not paths:
                 raise UserError(f"no run and no checkpoint is called {word}")
-        else:
-            paths = [path]
-        for one in sorted(paths, key=_with_numbers):
+        for one in paths:
             if one.is_dir() and not _runs_in(one):
                 raise UserError(f"there is no run in {one}; a run leaves checkpoints/last.ckpt in its folder")
             found += _runs_in(one) if one.is_dir() else [one]
     return list(dict.fromkeys(found))
 
 
+def expand(word: str) -> list[Path]:
+    """The paths that match a pattern, 9 before 10; the path itself where it is no pattern, or exists."""
+    if not re.search(r"[*?[]", word) or Path(word).exists():
+        return [Path(word)]
+    return sorted(map(Path, glob.glob(word, recursive=True)), key=with_numbers)  # noqa: PTH207
+
+
 def _runs_in(folder: Path) -> list[Path]:
     last = folder / "checkpoints" / "last.ckpt"
-    return [last] if last.exists() else sorted(folder.glob("**/checkpoints/last.ckpt"), key=_with_numbers)
+    return [last] if last.exists() else sorted(folder.glob("**/checkpoints/last.ckpt"), key=with_numbers)
 
 
-def _with_numbers(path: Path) -> list[tuple[int, str]]:
+def with_numbers(path: Path) -> list[tuple[int, str]]:
     """Sorts 9 before 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
 

@@ -204,7 +204,7 @@ def _means(models: list[Model], entries: list[dict[str, Any]]) -> list[dict[str,
 
 def _report(evaluation: dict[str, Any], seed: int) -> str:
     """The tables of one data set, and what they were computed with."""
-    from gan_lightning.evaluation import QUANTITIES
+    from gan_lightning.quantities import QUANTITIES
 
     counts, features, means = evaluation["images"], evaluation.get("features"), evaluation["means"]
     lines = [

@@ -15,3 +15,12 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     unfinished = path.with_suffix(".tmp")
     unfinished.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     unfinished.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """What such a file holds; None if it is damaged."""
+    try:
+        content = json.loads(path.read_text())
+    except ValueError:  # not JSON, or not text
+        return None
+    return content if isinstance(content, dict) else None

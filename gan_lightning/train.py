@@ -1,11 +1,9 @@
 """Train a GAN: `python -m gan_lightning.train key=value …`; `--help` lists the keys."""
 
-import json
 import logging
 import math
 import os
 import platform
-import re
 import shlex
 import sys
 import warnings
@@ -18,12 +16,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.checks import number, whole_number
 from gan_lightning.cli import door, user_mistakes
-from gan_lightning.config import differences, read_checkpoint
+from gan_lightning.config import differences, read_checkpoint, resolved, word
 from gan_lightning.errors import UserError
+from gan_lightning.jobs import Record, check_folder, checkpoint_to_go_on_from, read_results
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
+    from gan_lightning.callbacks.evaluation import Evaluation
     from gan_lightning.data.base import ImageDataModule
     from gan_lightning.gan import GAN
 
@@ -37,6 +37,19 @@ def main(settings: DictConfig) -> float | None:
     Returns:
         The outcome that `optimized_metric` names, for the sweep that this run may be a job of; NaN if it diverged.
     """
+    if HydraConfig.get().mode != RunMode.MULTIRUN:
+        return train(settings)
+    folder = Path(os.path.relpath(HydraConfig.get().runtime.output_dir))
+    composed = resolved(settings)
+    check_folder(folder, composed)
+    with Record(folder, list(HydraConfig.get().overrides.task)) as record:
+        if (checkpoint := checkpoint_to_go_on_from(folder, composed)) is not None:
+            settings.ckpt_path = str(checkpoint)
+        return train(settings, record)
+
+
+def train(settings: DictConfig, record: Record | None = None) -> float | None:
+    """One run; :func:`main` says what is returned."""
     for folder in ("output_dir", "data_dir"):
         if not settings[folder]:
             raise UserError(f"{folder} is empty; to use the current folder, say {folder}=.")
@@ -85,10 +98,14 @@ def main(settings: DictConfig) -> float | None:
         _say_where(settings, more_epochs=settings.trainer.max_epochs)
         sys.exit(130)
     _say_where(settings, more_epochs=2 * trainer.current_epoch)
+    if record is not None:
+        from gan_lightning.callbacks.pruning import Pruning
+
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        record.pruned = any(isinstance(callback, Pruning) and callback.pruned for callback in callbacks)
     if settings.optimized_metric is None:
         return None
-    results = output_dir / "metrics.json"
-    outcome = json.loads(results.read_text())[settings.optimized_metric] if results.exists() else None
+    outcome = read_results(output_dir).get(settings.optimized_metric)
     return math.nan if outcome is None else outcome
 
 
@@ -136,18 +153,27 @@ def _prepare_evaluation(settings: DictConfig, trainer: "Trainer", datamodule: "I
     """Let what would fail at the first evaluation fail now."""
     from gan_lightning.callbacks.best_checkpoint import BestCheckpoint
     from gan_lightning.callbacks.evaluation import Evaluation
-    from gan_lightning.callbacks.results import Results
 
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, BestCheckpoint):
             callback.check(trainer)
-    known = Results.names(trainer)
-    if settings.optimized_metric is not None and settings.optimized_metric not in known:
-        raise UserError(
-            f"optimized_metric is {settings.optimized_metric}, but a run with these callbacks knows {', '.join(known)}"
-        )
-    if (evaluation := Evaluation.of(trainer)) is not None:
+    evaluation = Evaluation.of(trainer)
+    check_outcome(settings.optimized_metric, evaluation)
+    if evaluation is not None:
         evaluation.prepare(trainer, datamodule, gan)
+
+
+def check_outcome(metric: str | None, evaluation: "Evaluation | None") -> None:
+    """See that a run with this evaluation, or none, knows the metric to be optimised, if any is.
+
+    Raises:
+        UserError: if it does not.
+    """
+    from gan_lightning.callbacks.results import Results
+
+    known = Results.names(evaluation)
+    if metric is not None and metric not in known:
+        raise UserError(f"optimized_metric is {metric}, but a run with these callbacks knows {', '.join(known)}")
 
 
 def _refuse_what_cannot_train(settings: DictConfig) -> None:
@@ -200,7 +226,7 @@ def _goes_on_in_its_folder(settings: DictConfig) -> bool:
 
 def _already_holds_a_run(settings: DictConfig) -> UserError:
     last = f"{settings.output_dir}/checkpoints/last.ckpt"
-    go_on = f", or go on with that one: {_word('ckpt_path', last)}" if Path(last).exists() else ""
+    go_on = f", or go on with that one: {word('ckpt_path', last)}" if Path(last).exists() else ""
     return UserError(f"{settings.output_dir} already holds a run; choose another output_dir{go_on}")
 
 
@@ -212,12 +238,6 @@ def _claim(output_dir: Path, settings: DictConfig) -> None:
             OmegaConf.save(settings, file)
     except FileExistsError:
         raise _already_holds_a_run(settings) from None
-
-
-def _word(key: str, value: str) -> str:
-    """`key=value` as Hydra reads it back, whatever characters the value has."""
-    plain = re.fullmatch(r"[\w./:-]+", value, re.ASCII)
-    return f"{key}={value}" if plain else "{}='{}'".format(key, value.replace("'", r"\'"))
 
 
 def _quieten_lightning() -> None:
@@ -259,7 +279,7 @@ def _say_where(settings: DictConfig, more_epochs: int) -> None:
     go_on.append(f"trainer.max_epochs={more_epochs}")
     last = f"{settings.output_dir}/checkpoints/last.ckpt"
     if Path(last).exists():
-        go_on += [_word("output_dir", settings.output_dir), _word("ckpt_path", last)]
+        go_on += [word("output_dir", settings.output_dir), word("ckpt_path", last)]
     runs = os.path.dirname(settings.output_dir) or "."
     log.info("pictures:    %s (samples/ has one of each epoch)", settings.output_dir)
     log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", shlex.quote(runs))

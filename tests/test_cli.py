@@ -201,9 +201,8 @@ def test_of_two_runs_that_want_a_folder_one_gets_it(run: Run) -> None:
 
 
 def test_a_sweep_over_several_devices_is_refused(run: Run) -> None:
-    outcome = run(*SHORT, "-m", "seed=1,2", "trainer.devices=2")
-    assert outcome.exit_code == 1
-    assert "one device" in outcome.stderr
+    assert "one device" in the_one_line(run(*SHORT, "-m", "seed=1,2", "trainer.devices=2"))
+    assert not list(Path("run").glob("*/*"))
 
 
 def test_an_output_folder_that_cannot_be_written(run: Run) -> None:
@@ -257,5 +256,5 @@ def test_help_names_groups_and_keys(run: Run) -> None:
 
 
 def test_the_multirun_flag_may_stand_anywhere(run: Run) -> None:
-    assert run("trainer=cpu", "-m", *SHORT, "trainer.max_epochs=1", "seed=1,2").exit_code == 0
-    assert Path("run/1/metrics.json").exists()
+    assert run("trainer=cpu", "-m", *SHORT, "trainer.max_epochs=1", "seed=1,2", "hydra/launcher=basic").exit_code == 0
+    assert Path("run/seed-2/metrics.json").exists()

@@ -17,9 +17,10 @@ from torch_fidelity import feature_extractor_inceptionv3
 
 from gan_lightning import evaluation
 from gan_lightning.data.mnist5k import MNIST5k
-from gan_lightning.evaluation import METRICS, QUANTITIES, Images, Reference, Subject, metrics_named
+from gan_lightning.evaluation import METRICS, Images, Reference, Subject, metrics_named
 from gan_lightning.features.inception import Inception
 from gan_lightning.features.space import Description
+from gan_lightning.quantities import QUANTITIES
 
 
 @pytest.fixture
@@ -72,14 +73,16 @@ def test_every_metric_of_a_run(run: Run, evaluate: Run) -> None:
 
 
 def test_seeds_are_taken_together_and_other_settings_apart(run: Run, evaluate: Run) -> None:
-    run(*SHORT, "trainer.max_epochs=1", "-m", "seed=0,1,2", "optimizer.lr=1e-3,1e-4", "output_dir=sweep")
+    lists = ("seed=0,1,2", "optimizer.lr=1e-3,1e-4", "hydra/launcher=basic")
+    run(*SHORT, "trainer.max_epochs=1", "-m", *lists, "output_dir=sweep")
     outcome = evaluate("ckpt=sweep", "metrics=[frechet,equilibrium]")
     assert outcome.exit_code == 0, outcome.stderr
     (found,) = results()["evaluations"]
-    assert [model["checkpoint"] for model in found["models"]] == [f"sweep/{n}/checkpoints/last.ckpt" for n in range(6)]
+    names = [f"optimizer.lr-{rate}+seed-{seed}" for rate in (0.0001, 0.001) for seed in (0, 1, 2)]
+    assert [model["checkpoint"] for model in found["models"]] == [f"sweep/{n}/checkpoints/last.ckpt" for n in names]
     assert [mean["seeds"] for mean in found["means"]] == [[0, 1, 2], [0, 1, 2]]
-    assert [Path(path).parts[1] for path in found["means"][1]["checkpoints"]] == ["1", "3", "5"]
-    of_first = [found["models"][n]["metrics"]["frechet_distance"] for n in (0, 2, 4)]
+    assert [Path(path).parts[1] for path in found["means"][1]["checkpoints"]] == names[3:]
+    of_first = [found["models"][n]["metrics"]["frechet_distance"] for n in (0, 1, 2)]
     assert found["means"][0]["mean"]["frechet_distance"] == pytest.approx(statistics.fmean(of_first))
     assert found["means"][0]["std"]["frechet_distance"] == pytest.approx(statistics.stdev(of_first))
     assert f"{statistics.fmean(of_first):.4g} ± {statistics.stdev(of_first):.2g}" in outcome.stdout

@@ -260,39 +260,6 @@ def test_goodfellows_model_begins_at_the_mean_image(run: Run) -> None:
     assert np.corrcoef(cells.mean(0).ravel(), mean_image.ravel())[0, 1] > 0.95
 
 
-def test_a_sweep_runs_every_combination(run: Run) -> None:
-    outcome = run(*SHORT, "-m", "optimizer.lr=1e-3,1e-4", "dataset.batch_size=8,20", "trainer.max_epochs=1")
-    assert outcome.exit_code == 0, outcome.stderr
-    found = set()
-    for job in range(4):
-        settings = OmegaConf.load(f"run/{job}/config.yaml")
-        assert settings.output_dir == f"run/{job}"
-        assert Path(f"run/{job}/metrics.json").exists()
-        assert Path(f"run/{job}/samples/epoch_0001.png").exists()
-        found.add((settings.optimizer.lr, settings.dataset.batch_size))
-    assert found == {(1e-3, 8), (1e-3, 20), (1e-4, 8), (1e-4, 20)}
-
-
-def test_a_sweep_goes_on_after_a_job_that_fails(run: Run) -> None:
-    outcome = run(*SHORT, "-m", "gan.discriminator_steps=0,1", "trainer.max_epochs=1")
-    assert outcome.exit_code == 1
-    assert "discriminator_steps must be" in outcome.stderr
-    assert "Traceback" not in outcome.stderr
-    assert [path.name for path in Path("run/0").iterdir()] == ["train.log"]
-    assert "discriminator_steps must be" in Path("run/0/train.log").read_text()
-    assert Path("run/1/metrics.json").exists()
-
-
-def test_the_reports_grid_in_one_word(run: Run) -> None:
-    lists = ("dataset.batch_size=16,36", "trainer.max_epochs=1,2", "optimizer.lr=1e-4")
-    outcome = run("hparams_search=report_grid", *SHORT[:2], *SHORT[3:], *lists)
-    assert outcome.exit_code == 0, outcome.stderr
-    assert len(list(Path("run").glob("*/metrics.json"))) == 4
-    settings = OmegaConf.load(Path(__file__).parents[1] / "conf" / "hparams_search" / "report_grid.yaml")
-    values = [str(value).split(",") for value in settings.hydra.sweeper.params.values()]
-    assert math.prod(len(v) for v in values) == 18
-
-
 def test_going_on_from_an_older_checkpoint_draws_the_curves_anew(run: Run) -> None:
     every = (*SHORT, "callbacks.checkpoints.every_n_epochs=1")
     run(*every, "trainer.max_epochs=3")

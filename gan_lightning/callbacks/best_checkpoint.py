@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import QUANTITIES
+from gan_lightning.quantities import QUANTITIES
 
 MODES = {"lower": "min", "higher": "max"}
 

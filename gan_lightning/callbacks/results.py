@@ -10,44 +10,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.statistics import TAGS, Statistics
+from gan_lightning.hyperparameters import hyperparameters
 from gan_lightning.json_files import write_json
 
 STATISTICS = (*TAGS, "images_per_second")
 """What the results say of the training; an evaluation adds its own."""
-
-HYPERPARAMETERS = (
-    "dataset",
-    "gan",
-    "model",
-    "objective",
-    "optimizer",
-    "seed",
-    "trainer.max_epochs",
-    "trainer.precision",
-)
-"""What TensorBoard's table of runs shows of the settings: what decides the outcome, not where it is written."""
-
-
-def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, float | str]:
-    """Nested settings as one flat dict for TensorBoard: `{"gan": {"seed": 0}}` becomes `{"gan.seed": 0}`.
-
-    A `_target_` stands for its parent by the class's name. None becomes NaN, because TensorBoard hides a run whose
-    value is of another type than in the first run it reads; lists become text.
-    """
-    flat: dict[str, float | str] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{name}.")
-        elif key == "_target_":
-            flat[prefix.removesuffix(".")] = value.rpartition(".")[2]
-        elif key.startswith("_"):
-            continue
-        elif value is None:
-            flat[name] = float("nan")
-        else:
-            flat[name] = value if isinstance(value, bool | int | float | str) else str(value)
-    return flat
 
 
 class Results(Callback):
@@ -70,7 +37,7 @@ class Results(Callback):
         if trainer.is_global_zero:
             self.path.unlink(missing_ok=True)  # of the run that this one goes on with
         for logger in trainer.loggers:
-            logger.log_hyperparams(self._hyperparameters(pl_module))
+            logger.log_hyperparams(hyperparameters(dict(pl_module.hparams)))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         history = Statistics.of(trainer).history
@@ -92,24 +59,15 @@ class Results(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(
-                    self._hyperparameters(pl_module),
+                    hyperparameters(dict(pl_module.hparams)),
                     {f"final/{name}": value for name, value in outcomes.items()},
                     step=pl_module.alternations,  # type: ignore[arg-type]
                 )
 
     @staticmethod
-    def names(trainer: Trainer) -> list[str]:
-        """What will be known of the outcome of a run."""
-        evaluation = Evaluation.of(trainer)
+    def names(evaluation: Evaluation | None) -> list[str]:
+        """What will be known of the outcome of a run with this evaluation, or without one."""
         return [*STATISTICS, *([] if evaluation is None else evaluation.quantities)]
-
-    @staticmethod
-    def _hyperparameters(pl_module: LightningModule) -> dict[str, float | str]:
-        return {
-            name: value
-            for name, value in flatten(dict(pl_module.hparams)).items()
-            if f"{name}.".startswith(tuple(f"{shown}." for shown in HYPERPARAMETERS)) and name != "dataset.data_dir"
-        }
 
     def _total_seconds(self) -> float:
         return self._seconds + time.perf_counter() - self._since

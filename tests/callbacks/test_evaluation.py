@@ -99,11 +99,12 @@ def test_a_sweep_is_told_the_metric_that_it_optimises(run: Run, short: tuple[str
     listen = "+hydra.callbacks.returned._target_=plugs.Returned"
     outcome = run(
         *short, *EVALUATION, "-m", "trainer.max_epochs=1", "optimizer.lr=1e-3,1e-4", listen,
-        "optimized_metric=frechet_distance",
+        "optimized_metric=frechet_distance", "hydra/launcher=basic",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
     returned = [float(line) for line in Path("returned.txt").read_text().splitlines()]
-    assert returned == [json.loads(Path(f"run/{n}/metrics.json").read_text())["frechet_distance"] for n in (0, 1)]
+    results = [json.loads(Path(f"run/optimizer.lr-{rate}/metrics.json").read_text()) for rate in (0.001, 0.0001)]
+    assert returned == [of_job["frechet_distance"] for of_job in results]
 
 
 def test_a_generator_that_diverges_is_worth_nan_and_no_best_checkpoint(run: Run, short: tuple[str, ...]) -> None:

@@ -1,0 +1,1 @@
+"""What is said of many runs at once: one concern a file."""

@@ -1,0 +1,126 @@
+"""Runs as a report sees them, finished or not: what their folders hold."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gan_lightning.config import expand, read_settings, with_numbers
+from gan_lightning.errors import UserError
+from gan_lightning.hyperparameters import hyperparameters
+from gan_lightning.jobs import RESULTS, STATUS, TRACEBACK, State, read_results, read_status
+
+Curve = list[tuple[float, float]]
+"""Points (epoch, value)."""
+
+
+@dataclass
+class Run:
+    """What is known of a run.
+
+    Attributes:
+        folder: where it is.
+        name: the folder's name, as a reader would tell it from the others.
+        state: how far it is.
+        hyperparameters: flat; empty if the run failed before it had any.
+        metric: what the run was to optimise, if anything.
+        results: the numbers that it ended with; None where it diverged.
+        error: why it failed, or was interrupted.
+        traceback: where it failed.
+        samples: the last grid of samples.
+        pictures: other pictures that it left.
+    """
+
+    folder: Path
+    name: str
+    state: State
+    hyperparameters: dict[str, float | str] = field(default_factory=dict)
+    metric: str | None = None
+    results: dict[str, float | None] = field(default_factory=dict)
+    error: str = ""
+    traceback: str = ""
+    samples: Path | None = None
+    pictures: list[Path] = field(default_factory=list)
+
+    @property
+    def seed(self) -> float | str | None:
+        return self.hyperparameters.get("seed")
+
+
+def find_runs(words: Sequence[str]) -> tuple[list[Run], list[str]]:
+    """The runs in folders, and below them, and a line for each that cannot be read.
+
+    Args:
+        words: folders of sweeps or runs, and patterns of them.
+
+    Raises:
+        UserError: if a word stands for none.
+    """
+    folders: list[Path] = []
+    for one in words:
+        found = [folder for place in expand(one) for folder in _folders(place)]
+        if not found:
+            raise UserError(f"there is no run in {one}; sweep=… takes the folder of a sweep, or of runs")
+        folders += found
+    runs, damaged = [], []
+    for folder in dict.fromkeys(folders):
+        try:
+            runs.append(_read(folder))
+        except UserError as reason:
+            damaged.append(str(reason))
+    _name(runs)
+    return runs, damaged
+
+
+def _folders(place: Path) -> list[Path]:
+    """Of runs, in their natural order; a job that has not begun has neither file."""
+    return sorted({path.parent for name in (STATUS, "config.yaml") for path in place.rglob(name)}, key=with_numbers)
+
+
+def _read(folder: Path) -> Run:
+    status = read_status(folder)
+    results = read_results(folder)
+    state = status["state"]
+    if state is State.WAITING:  # no job of a sweep
+        state = State.COMPLETED if results else State.INTERRUPTED
+    settings: dict[str, Any] = read_settings(folder) if (folder / "config.yaml").exists() else {}
+    trace = folder / TRACEBACK
+    return Run(
+        folder,
+        folder.name,
+        state,
+        hyperparameters(settings),
+        settings.get("optimized_metric"),
+        results if (folder / RESULTS).exists() else {},
+        status.get("error", ""),
+        trace.read_text(errors="replace") if trace.exists() else "",
+        max((folder / "samples").glob("epoch_*.png"), default=None),
+        [path for name in ("loss_curves.png", "real_and_fake.png") if (path := folder / name).exists()],
+    )
+
+
+def _name(runs: list[Run]) -> None:
+    """Runs of several folders may have the same name in each."""
+    if len({run.name for run in runs}) < len(runs):
+        for run in runs:
+            run.name = "/".join(run.folder.parts[-2:])
+
+
+def read_curves(run: Run) -> dict[str, Curve]:
+    """The run's scalars by their tags in TensorBoard, also of a run that is at work."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    nothing_else = dict.fromkeys(("images", "audio", "histograms", "compressedHistograms", "tensors", "graph"), 1)
+    logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it tells of each file
+    events = EventAccumulator(str(run.folder), size_guidance={"scalars": 0, **nothing_else})
+    events.Reload()
+    curves = {tag: events.Scalars(tag) for tag in events.Tags()["scalars"] if not tag.startswith("final/")}
+    last_epoch = max((point.value for point in curves.get("epoch", [])), default=1)
+    last_step = max((point.step for point in curves.get("epoch", [])), default=1)
+    epochs_a_step = last_epoch / last_step
+    return {
+        tag: [(point.step * epochs_a_step, point.value) for point in points]
+        for tag, points in curves.items()
+        if tag != "epoch"
+    }

@@ -1,0 +1,14 @@
+"""Where Optuna keeps what it knows of a search."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optuna.storages import JournalStorage
+
+
+def open_study_file(path: str) -> "JournalStorage":
+    """A file that several processes may read and write at a time; made if it is missing."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    return JournalStorage(JournalFileBackend(path))

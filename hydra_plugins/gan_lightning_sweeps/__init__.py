@@ -1,0 +1,1 @@
+"""What Hydra is extended by."""

@@ -1,0 +1,53 @@
+"""The sweeper that tries every combination of some values. Hydra finds its plugins in this namespace alone."""
+
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from gan_lightning.errors import UserError
+from gan_lightning.sweep import Sweep
+
+
+class GridSweeper(Sweeper):
+    """Every combination of the values given on the command line, `key=1,2`, and in `params`.
+
+    A job that was completed before is not run again. Of jobs that differ by `trainer.max_epochs` alone, each longer one
+    goes on from the shorter one's checkpoint, so that they cost no more than the longest.
+
+    Args:
+        params: keys with their values as on the command line, `{"seed": "0,1,2"}`; the command line wins.
+    """
+
+    def __init__(self, params: dict[str, Any] | None = None) -> None:
+        self.params = params or {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.sweep_of_jobs = Sweep(hydra_context, task_function, config)
+
+    def sweep(self, arguments: list[str]) -> None:
+        sweep = self.sweep_of_jobs
+        swept, fixed = sweep.parse(self.params, arguments)
+        if not swept:
+            raise UserError("there is nothing to sweep over: give several values, such as seed=0,1,2, or leave out -m")
+        for override in swept:
+            if not override.is_discrete_sweep():
+                raise UserError(
+                    f"{override.input_line} is for a search, hparams_search=optuna; a sweep takes values: 1,2"
+                )
+            if not list(override.sweep_string_iterator()):
+                raise UserError(f"the sweep is empty: {override.input_line} has no value")
+        (combinations,) = BasicSweeper.split_arguments(swept, max_batch_size=None)
+        with sweep.claimed():
+            jobs = list({job.folder: job for job in (sweep.job(each, fixed) for each in combinations)}.values())
+            waiting = [job for job in jobs if not job.is_done]
+            if waiting:
+                sweep.check_metric(waiting[0])
+            sweep.save_config()
+            try:
+                sweep.launch(waiting)
+            finally:
+                sweep.summarise(jobs)
+            sweep.conclude(jobs)

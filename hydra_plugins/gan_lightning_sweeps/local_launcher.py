@@ -1,0 +1,169 @@
+"""The launcher that uses the whole machine. Hydra finds its plugins in this namespace alone."""
+
+import logging
+import multiprocessing
+import os
+import queue
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from gan_lightning.errors import UserError
+from gan_lightning.jobs import CONSOLE
+
+log = logging.getLogger(__name__)
+
+MEMORY_OF_A_JOB = 2 * 2**30
+PRELOADED = ["gan_lightning.callbacks.results", "gan_lightning.gan", "torchvision"]
+
+
+class LocalLauncher(Launcher):
+    """Runs jobs side by side on this machine, each in a process of its own, so that nothing of one reaches the next.
+
+    On a CPU the jobs share the cores; on GPUs each has one to itself. What a job prints goes to `console.txt` in its
+    folder. A job that dies does not stop the others; if this process dies, so do they.
+
+    Args:
+        n_jobs: how many at a time; None for as many as there are GPUs, or else cores and memory for.
+        threads: of each job; None for its share of the cores.
+    """
+
+    def __init__(self, n_jobs: int | None = None, threads: int | None = None) -> None:
+        for name, value in (("n_jobs", n_jobs), ("threads", threads)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise UserError(f"hydra.launcher.{name} must be a whole number of at least 1, or null, not {value!r}")
+        self._n_jobs = n_jobs
+        self._threads = threads
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+        self.config = config
+
+    def slots(self) -> list[str | None]:
+        """The GPU of each job that may run at a time; None where it runs on the CPU."""
+        gpus: list[str | None] = [] if self.config.trainer.accelerator == "cpu" else [*_gpus()]
+        if gpus:
+            return (gpus * (self._n_jobs or 1))[: self._n_jobs or len(gpus)]
+        return [None] * (self._n_jobs or max(1, min(_cores(), _memory() // MEMORY_OF_A_JOB)))
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        slots = self.slots()
+        slots = slots[: len(job_overrides)]
+        threads = self._threads or max(1, _cores() // len(slots))
+        free: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        for slot in slots:
+            free.put(slot)
+        log.info("%d jobs, %d at a time, %d threads each", len(job_overrides), len(slots), threads)
+
+        def run(numbered: tuple[int, Sequence[str]]) -> JobReturn:
+            slot = free.get()
+            try:
+                return self._run(*numbered, slot, threads)
+            finally:
+                free.put(slot)
+
+        pool = ThreadPoolExecutor(len(slots))
+        try:
+            return list(pool.map(run, enumerate(job_overrides, start=initial_job_idx)))
+        finally:
+            pool.shutdown(cancel_futures=True)  # on Ctrl-C, which the jobs at work have received, too
+
+    def _run(self, number: int, overrides: Sequence[str], gpu: str | None, threads: int) -> JobReturn:
+        with _starting:
+            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            with open_dict(config.hydra.job):
+                config.hydra.job.id = str(number)
+                config.hydra.job.num = number
+            folder = Path(config.hydra.sweep.dir, config.hydra.sweep.subdir)
+            folder.mkdir(parents=True, exist_ok=True)
+            log.info("began      %s", folder.name)
+            job = cloudpickle.dumps((self.hydra_context, self.task_function, config, Singleton.get_state()))
+            environment = {"OMP_NUM_THREADS": str(threads)} | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
+            receiver, sender = multiprocessing.Pipe(duplex=False)
+            process = _processes().Process(target=_work, args=(job, environment, folder / CONSOLE, sender))
+            process.start()
+            sender.close()
+        try:
+            result: JobReturn = receiver.recv()
+        except EOFError:  # it died
+            result = JobReturn(overrides=overrides, status=JobStatus.FAILED)
+            result.return_value = UserError("the job's process died")
+        process.join()
+        log.info("%-10s %s", "ended" if result.status == JobStatus.COMPLETED else "failed", folder.name)
+        return result
+
+
+_starting = threading.Lock()
+"""Composing settings and starting processes is for one thread at a time."""
+
+
+def _processes() -> Any:
+    """Linux forks jobs from one process that has imported the libraries already; elsewhere each job imports them."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def _work(job: bytes, environment: dict[str, str], console: Path, sender: Any) -> None:
+    """In the job's process."""
+    os.environ |= environment
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    with console.open("ab") as file:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(file.fileno(), stream.fileno())
+    import torch
+
+    torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))
+    hydra_context, task_function, config, singletons = cloudpickle.loads(job)
+    Singleton.set_state(singletons)
+    setup_globals()
+    result = run_job(
+        hydra_context=hydra_context,
+        task_function=task_function,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+    sender.send(result)
+
+
+def _follow_parent() -> None:
+    """A sweep that was killed leaves no jobs behind that would be in the way of the next try."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory() -> int:
+    """In bytes; plenty where it cannot be known."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2**62
+
+
+def _gpus() -> list[str]:
+    """What CUDA_VISIBLE_DEVICES may be for each."""
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",") if visible else [str(number) for number in range(torch.cuda.device_count())]

@@ -1,0 +1,161 @@
+"""The sweeper that searches with Optuna. Hydra finds its plugins in this namespace alone.
+
+Hydra's own plugin for Optuna asks for a version of it that is years old, so this one stands on the current one.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.errors import HydraException
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from gan_lightning.checks import whole_number
+from gan_lightning.config import word
+from gan_lightning.errors import UserError
+from gan_lightning.jobs import State
+from gan_lightning.study import open_study_file
+from gan_lightning.sweep import Job, Sweep
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+
+class OptunaSweeper(Sweeper):
+    """Searches for the settings with the best `optimized_metric`, by the tree-structured Parzen estimator (Bergstra et
+    al. 2011).
+
+    The study is kept in the sweep's folder: the same command again goes on with it, first with the trials that were
+    interrupted. Trials that fail or diverge count, but are no reason to stop.
+
+    Args:
+        params: keys with what to search, as on the command line, which wins: `interval(0, 0.5)`, `tag(log,
+            interval(1e-5, 1e-3))`, `range(1, 6)`, `choice(a, b)` or `a,b`.
+        direction: `minimize` or `maximize`.
+        n_trials: of the whole study.
+        n_startup_trials: random ones in the beginning.
+        n_jobs: trials at a time; None for as many as the launcher runs.
+        seed: of what is drawn.
+    """
+
+    def __init__(
+        self,
+        params: dict[str, Any],
+        direction: str = "minimize",
+        n_trials: int = 20,
+        n_startup_trials: int = 10,
+        n_jobs: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        whole_number("hydra.sweeper.n_trials", n_trials, at_least=1)
+        whole_number("hydra.sweeper.n_startup_trials", n_startup_trials, at_least=1)
+        if n_jobs is not None:
+            whole_number("hydra.sweeper.n_jobs", n_jobs, at_least=1)
+        if direction not in ("minimize", "maximize"):
+            raise ValueError(f"hydra.sweeper.direction must be minimize or maximize, not {direction!r}")
+        self.params = params
+        self.direction = direction
+        self.n_trials = n_trials
+        self.n_startup_trials = n_startup_trials
+        self.n_jobs = n_jobs
+        self.seed = seed
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.sweep_of_jobs = Sweep(hydra_context, task_function, config)
+        self.journal = self.sweep_of_jobs.folder / "study.journal"
+
+    def sweep(self, arguments: list[str]) -> None:
+        import optuna  # here and below, not above: every command looks at its plugins
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sweep = self.sweep_of_jobs
+        searched, self.fixed = sweep.parse(self.params, arguments)
+        if not searched:
+            raise UserError("there is nothing to search: hydra.sweeper.params is empty, or has single values only")
+        space = {override.get_key_element(): _distribution(override) for override in searched}
+        with sweep.claimed():
+            probe = self._job({key: _any_value(distribution) for key, distribution in space.items()}, trial=0)
+            if probe.settings["optimized_metric"] is None:
+                raise UserError("a search needs a metric: optimized_metric=frechet_distance with callbacks=evaluation")
+            sweep.check_metric(probe)
+            study = optuna.create_study(
+                study_name="sweep",
+                storage=open_study_file(str(self.journal)),
+                direction=self.direction,  # type: ignore[arg-type]
+                load_if_exists=True,
+            )
+            if (
+                any(trial.distributions != space for trial in study.trials)
+                or study.direction.name.lower() != self.direction
+            ):
+                raise UserError(f"{sweep.folder} holds a search over other settings; choose another output_dir")
+            sweep.save_config()
+            jobs = {trial.number: self._job(trial.params, trial.number) for trial in study.trials}
+            try:
+                self._search(study, space, jobs)
+            finally:
+                sweep.summarise(list(jobs.values()))
+            sweep.conclude(list(jobs.values()))
+
+    def _search(self, study: "Study", space: "dict[str, BaseDistribution]", jobs: dict[int, Job]) -> None:
+        """Run trials until there are enough; `jobs` gets theirs."""
+        from optuna.samplers import TPESampler
+        from optuna.trial import TrialState
+
+        at_a_time = self.n_jobs or self.sweep_of_jobs.parallel_jobs
+        interrupted = study.get_trials(states=[TrialState.RUNNING])
+        while interrupted or len(study.trials) < self.n_trials:
+            batch, interrupted = interrupted[:at_a_time], interrupted[at_a_time:]
+            if not batch:
+                # Seeded anew, so that a search that was interrupted draws what it would have drawn.
+                study.sampler = TPESampler(
+                    n_startup_trials=self.n_startup_trials, constant_liar=True, seed=self.seed + len(study.trials)
+                )
+                numbers = [study.ask(space).number for _ in range(min(at_a_time, self.n_trials - len(study.trials)))]
+                batch = [study.trials[number] for number in numbers]
+            jobs |= {trial.number: self._job(trial.params, trial.number) for trial in batch}
+            self.sweep_of_jobs.launch([jobs[trial.number] for trial in batch if not jobs[trial.number].is_done])
+            for trial in batch:
+                _tell(study, trial, jobs[trial.number])
+
+    def _job(self, params: dict[str, Any], trial: int) -> Job:
+        for_pruning = [word("callbacks.pruning.journal", str(self.journal)), f"callbacks.pruning.trial={trial}"]
+        return self.sweep_of_jobs.job([f"{key}={value}" for key, value in params.items()], [*self.fixed, *for_pruning])
+
+
+def _tell(study: "Study", trial: "FrozenTrial", job: Job) -> None:
+    """What became of a trial; nothing of one that was interrupted, which goes on when the search does."""
+    from optuna.trial import TrialState
+
+    match job.state:
+        case State.COMPLETED if (outcome := job.outcome()) is not None:
+            study.tell(trial.number, outcome)
+        case State.COMPLETED | State.FAILED | State.WAITING:  # diverged, or failed
+            study.tell(trial.number, state=TrialState.FAIL)
+        case State.PRUNED:
+            study.tell(trial.number, state=TrialState.PRUNED)
+
+
+def _distribution(override: Override) -> "BaseDistribution":
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    key, value = override.get_key_element(), override.value()
+    try:
+        if isinstance(value, IntervalSweep):
+            log = "log" in value.tags
+            if isinstance(value.start, int) and isinstance(value.end, int):
+                return IntDistribution(value.start, value.end, log=log)
+            return FloatDistribution(float(str(value.start)), float(str(value.end)), log=log)
+        if isinstance(value, RangeSweep) and isinstance(value.step, int):
+            whole = [int(each) for each in value.range()]
+            return IntDistribution(min(whole), max(whole), step=value.step)
+        return CategoricalDistribution(list(override.sweep_string_iterator()))
+    except (ValueError, HydraException) as reason:
+        raise UserError(f"hydra.sweeper.params: {key}: {reason}") from reason
+
+
+def _any_value(distribution: "BaseDistribution") -> Any:
+    return distribution.choices[0] if hasattr(distribution, "choices") else getattr(distribution, "low")  # noqa: B009
