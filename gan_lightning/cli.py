@@ -27,6 +27,11 @@ MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
 """What ends in one line: settings that do not compose, or that cannot be; a file that cannot be used."""
 
 
+MULTIRUN = ("-m", "--multirun")
+EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
+"""Options that come with a package of their own, and what this project calls it."""
+
+
 def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[..., None]]:
     """Make a command of a function of the composed settings.
 
@@ -39,7 +44,11 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[.
         def main(args: list[str] | None = None) -> None:
             show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
             # Hydra refuses -m between two overrides.
-            words = sorted(sys.argv[1:] if args is None else args, key=lambda word: word not in ("-m", "--multirun"))
+            words = sorted(sys.argv[1:] if args is None else args, key=lambda word: word not in MULTIRUN)
+            chosen = [word for word in words if word.startswith("hparams_search=") and word != "hparams_search=null"]
+            if chosen and not any(word.startswith("-") for word in words):
+                # Such a choice asks for it, too, but Hydra would not see that beside a mistake, and complain of lists.
+                words.insert(0, MULTIRUN[0])
 
             begun = False
 
@@ -103,7 +112,9 @@ def _explain(mistake: Exception, config_name: str, words: list[str]) -> str:
     """What is wrong, where, and what would be right."""
     if isinstance(mistake, MissingConfigException) and mistake.options is not None and mistake.missing_cfg_file:
         group, _, option = str(mistake.missing_cfg_file).rpartition("/")
-        return f"there is no {group} called {option!r}; there is {', '.join(sorted(map(str, mistake.options)))}"
+        there_is = ", ".join(sorted(map(str, mistake.options)))
+        brings = f"; pip install 'gan-lightning[{EXTRAS[option]}]' brings it" if option in EXTRAS else ""
+        return f"there is no {group} called {option!r}; there is {there_is}{brings}"
     if unknown := re.match(r"Could not override '([^'=]+)", str(mistake)):
         key = unknown[1]
         if close := difflib.get_close_matches(key, _known_keys(config_name, words), n=3, cutoff=0.5):

@@ -6,6 +6,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from gan_lightning.cli import door
 from gan_lightning.errors import UserError
+from gan_lightning.reports.runs import find_runs
 
 PAGE = "index.html"
 
@@ -20,6 +21,7 @@ def main(settings: DictConfig) -> None:
     output_dir = settings.output_dir
     if output_dir is None:
         if len(words) > 1 or not Path(words[0]).is_dir():
+            find_runs(words)  # if there are none, that comes first
             raise UserError("where to? output_dir=… takes a folder for the report of several")
         output_dir = f"{words[0]}/report"
     print(write_report(words, Path(str(output_dir)), settings.metric))
@@ -37,7 +39,7 @@ def write_report(words: list[str], folder: Path, metric: str | None = None) -> s
     from gan_lightning.reports.comparison import choose_metric, groups, main_effects, ranked
     from gan_lightning.reports.page import GENERATOR, page, png
     from gan_lightning.reports.pictures import draw_curves, draw_effect, draw_side_by_side
-    from gan_lightning.reports.runs import find_runs, read_curves
+    from gan_lightning.reports.runs import read_curves
     from gan_lightning.reports.tables import markdown, write_csv
 
     if folder.exists() and any(folder.iterdir()):

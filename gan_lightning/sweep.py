@@ -15,7 +15,6 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from gan_lightning.config import resolved, word
@@ -133,11 +132,10 @@ class Sweep:
         Raises:
             UserError: if it will not.
         """
-        metric, evaluation = job.settings["optimized_metric"], job.settings["callbacks"].get("evaluation")
-        if metric is not None:
-            from gan_lightning.train import check_outcome  # takes seconds to import what it needs
+        if job.settings["optimized_metric"] is not None:
+            from gan_lightning.train import check_outcome, named_callbacks  # what they need takes seconds to import
 
-            check_outcome(metric, instantiate(evaluation))
+            check_outcome(job.settings["optimized_metric"], named_callbacks(job.settings).get("evaluation"))
 
     def save_config(self) -> None:
         """Write down what was asked for."""

@@ -141,12 +141,30 @@ def build(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
     datamodule.alternations_per_step = gan.alternations_per_step
     trainer = instantiate(
         settings.trainer,
-        callbacks=[callback for callback in instantiate(settings.callbacks).values() if callback is not None],
+        callbacks=list(named_callbacks(settings).values()),
         logger=[logger for logger in instantiate(settings.logger).values() if logger is not None],
         _convert_="all",
     )
     Statistics.of(trainer)  # refused here if it is missing
     return gan, datamodule, trainer
+
+
+def named_callbacks(settings: Any) -> "dict[str, Any]":
+    """The callbacks that the settings name, made.
+
+    Raises:
+        UserError: if something among them names none.
+    """
+    from hydra.utils import instantiate
+    from lightning.pytorch import Callback
+
+    made = {name: callback for name, callback in instantiate(settings["callbacks"]).items() if callback is not None}
+    for name, callback in made.items():
+        if not isinstance(callback, Callback):
+            raise UserError(
+                f"callbacks.{name} has settings but no _target_; choose callbacks that have it, or set it to null"
+            )
+    return made
 
 
 def _prepare_evaluation(settings: DictConfig, trainer: "Trainer", datamodule: "ImageDataModule", gan: "GAN") -> None:

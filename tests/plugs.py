@@ -1,4 +1,4 @@
-"""Callbacks that pull the plug in the middle of a run, or listen in on a sweep."""
+"""What pulls the plug in the middle of a run, or listens in on a sweep."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ from typing import Any
 
 from hydra.experimental.callback import Callback as HydraCallback
 from lightning.pytorch import Callback
+from optuna.pruners import BasePruner
 
 
 class Signal(Callback):
@@ -38,3 +39,13 @@ class Returned(HydraCallback):
     def on_job_end(self, config: Any, job_return: Any, **_: object) -> None:
         with Path("returned.txt").open("a") as file:
             print(job_return.return_value, file=file)
+
+
+class Merciless(BasePruner):
+    """Prunes every trial at its first report."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def prune(self, study: Any, trial: Any) -> bool:
+        return True

@@ -37,7 +37,8 @@ def targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_an_options_keys_are_its_constructors_arguments(group: str, option: str) -> None:
-    found = dict(targets(compose(f"{group}={option}")))
+    of_a_search = ["callbacks.pruning.journal=x", "callbacks.pruning.trial=0"] if option == "optuna" else []
+    found = dict(targets(compose(f"{group}={option}", *of_a_search)))
     assert found.keys() >= {"gan", "dataset", "model.generator", "model.discriminator", "objective", "trainer"}
     for path, node in found.items():
         signature = inspect.signature(get_class(node["_target_"])).parameters
@@ -63,7 +64,7 @@ def test_the_defaults_of_constructors_and_of_their_files_are_the_same() -> None:
 
 @pytest.mark.parametrize(
     "overrides",
-    # The others need a GPU, below, or are a sweep, in tests/test_train.py.
+    # The others need a GPU, below, or are a sweep, in tests/test_sweep.py and tests/test_search.py.
     [
         [f"{g}={o}"]
         for g, o in OPTIONS
@@ -71,7 +72,10 @@ def test_the_defaults_of_constructors_and_of_their_files_are_the_same() -> None:
     ],
     ids="/".join,
 )
-def test_an_option_instantiates_and_trains(overrides: list[str], run: Run, data_dir: Path) -> None:
+def test_an_option_instantiates_and_trains(
+    overrides: list[str], run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan_lightning.features.classifier.MIN_STEPS", 20)
     limits = [] if overrides == ["trainer=smoke"] else ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]
     outcome = run(
         *overrides, *limits, f"data_dir={data_dir}", "dataset.num_train_images=40", "dataset.batch_size=8",
@@ -116,6 +120,30 @@ def test_the_reports_settings(name: str) -> None:
     assert settings["gan"]["discriminator_steps"] == 5
     assert settings["gan"]["discriminator_batches"] == "reuse"
     assert settings["objective"] == {"_target_": "gan_lightning.objectives.Switch", "switch_epoch": 5}
+
+
+@pytest.mark.parametrize(
+    ("words", "launcher"),
+    [
+        ([], {"_target_": "hydra_plugins.gan_lightning_sweeps.local_launcher.LocalLauncher"}),
+        (["hydra/launcher=slurm"], {"gpus_per_node": 1, "max_num_timeout": 20, "timeout_min": 240}),
+        (["hydra/launcher=ray_cluster"], {"ray": {"init": {"address": "auto"}, "remote": {"num_cpus": 4, "num_gpus": 1, "max_calls": 1}}}),
+    ],
+)  # fmt: skip
+def test_the_launchers(words: list[str], launcher: dict[str, Any]) -> None:
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = hydra.compose("config", words, return_hydra_config=True).hydra.launcher
+    keys = set(settings) - {"_target_"}
+    assert launcher.items() <= OmegaConf.to_container(settings, resolve=False).items()
+    if not words:
+        assert keys == inspect.signature(get_class(settings["_target_"])).parameters.keys()
+
+
+@pytest.mark.parametrize("search", ["null", "optuna"])
+def test_a_sweepers_keys_are_its_constructors_arguments(search: str) -> None:
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        settings = hydra.compose("config", [f"hparams_search={search}"], return_hydra_config=True).hydra.sweeper
+    assert set(settings) - {"_target_"} == inspect.signature(get_class(settings["_target_"])).parameters.keys()
 
 
 def test_a_learning_rate_for_both_and_for_one() -> None:

@@ -289,7 +289,7 @@ def until(true: object, seconds: float = 120) -> None:
     "words",
     [
         ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"),
-        ("hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2"),
+        ("hydra/launcher=ray",),
     ],
     ids=["submitit", "ray"],
 )

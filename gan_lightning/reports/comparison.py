@@ -78,6 +78,11 @@ class Group(NamedTuple):
     mean: float | None
     std: float | None
 
+    @property
+    def seeds(self) -> list[str]:
+        """In order."""
+        return sorted({shown(run.seed) for run in self.runs}, key=lambda seed: (len(seed), seed))
+
 
 def groups(runs: Sequence[Run], metric: str) -> list[Group]:
     """Mean and standard deviation of a metric over the seeds of equal settings, the best first.

@@ -32,7 +32,7 @@ def markdown(groups: Sequence[Group], metric: str) -> str:
     rows = [["", *keys, metric, "seeds", "state"]]
     for place, group in enumerate(groups, start=1):
         states = ", ".join(dict.fromkeys(run.state for run in group.runs))
-        seeds = ", ".join(shown(run.seed) for run in group.runs)
+        seeds = ", ".join(group.seeds)
         rows.append([str(place), *group.values.values(), plus_minus(group), seeds, states])
     rows.insert(1, ["---"] * len(rows[0]))
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)

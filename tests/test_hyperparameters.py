@@ -1,6 +1,6 @@
 import math
 
-from gan_lightning.callbacks.results import flatten
+from gan_lightning.hyperparameters import flatten
 
 
 def test_settings_are_flat_and_never_none_for_tensorboard() -> None:

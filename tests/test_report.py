@@ -1,0 +1,221 @@
+"""The door that compares runs."""
+
+import csv
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SHORT, Outcome, Run
+from filelock import FileLock
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from test_cli import the_one_line
+from torch.utils.tensorboard import SummaryWriter
+
+from gan_lightning import report
+from gan_lightning.config import CONF
+
+DISTANCES = {("1e-4", 0): 3.0, ("1e-4", 1): 5.0, ("1e-5", 0): 20.0, ("1e-5", 1): None, ("1e-3", 0): 100.0}
+
+
+@pytest.fixture
+def report_of(run: Run) -> Run:
+    """Runs the door."""
+    return lambda *words: run(*words, door=report)
+
+
+@pytest.fixture
+def sweep(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sweep's folder: five runs with results, of which one diverged, one at work, one that failed at once."""
+    for (rate, seed), distance in DISTANCES.items():
+        make_run(f"sweep/lr-{rate}+seed-{seed}", rate, seed, results={"frechet_distance": distance, "coverage": 0.5})
+    make_run("sweep/lr-1e-3+seed-1", "1e-3", 1, state="running")
+    failed = Path("sweep/lr--1+seed-0")
+    failed.mkdir()
+    (failed / "status.json").write_text('{"state": "failed", "error": "optimizer.lr <must> be a number"}')
+    (failed / "traceback.txt").write_text("Traceback: line 1")
+    return Path("sweep")
+
+
+def make_run(folder: str, rate: str, seed: int, results: dict | None = None, state: str = "completed") -> None:
+    path = Path(folder)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        words = [f"seed={seed}", f"optimizer.lr={rate}", f"output_dir={folder}", "optimized_metric=frechet_distance"]
+        settings = compose("config", words)
+    (path / "samples").mkdir(parents=True)
+    OmegaConf.save(settings, path / "config.yaml")
+    noise = np.random.default_rng(seed).integers(0, 255, (50, 50), dtype=np.uint8)
+    Image.fromarray(noise).save(path / "samples" / "epoch_0001.png")
+    writer = SummaryWriter(folder)
+    for step in range(1, 11):
+        writer.add_scalar("loss/generator", float(rate) * step, step)
+        writer.add_scalar("evaluation/frechet_distance", 1 / step, step)
+        writer.add_scalar("epoch", (step + 4) // 5, step)
+    writer.close()
+    (path / "status.json").write_text(json.dumps({"state": state}))
+    if results is not None:
+        (path / "metrics.json").write_text(json.dumps({"epochs": 2, "training_seconds": 3.5, **results}))
+
+
+class Page(HTMLParser):
+    """What a page asks for from elsewhere, and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_it_writes_tables_pictures_and_a_page(sweep: Path, report_of: Run) -> None:
+    outcome = report_of("sweep=sweep")
+    assert outcome.exit_code == 0, outcome.stderr
+    with (sweep / "report" / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(DISTANCES) + 2
+    assert [row["frechet_distance"] for row in rows][:4] == ["3.0", "5.0", "20.0", "100.0"]
+    assert {row["state"] for row in rows} == {"completed", "failed", "interrupted"}
+    assert [row["optimizer.lr"] for row in rows][:4] == ["0.0001", "0.0001", "1e-05", "0.001"]
+    table = (sweep / "report" / "table.md").read_text().splitlines()
+    assert table[0] == "|  | optimizer.lr | frechet_distance | seeds | state |"
+    assert table[2] == "| 1 | 0.0001 | 4 ± 1.4 | 0, 1 | completed |"
+    assert table[3] == "| 2 | 1e-05 | 20 | 0, 1 | completed |"
+    for line in table:
+        assert line in outcome.stdout
+    for picture in ("effect_of_optimizer.lr", "loss_generator", "evaluation_frechet_distance", "best_and_worst"):
+        with Image.open(sweep / "report" / f"{picture}.png") as opened:
+            assert opened.size[0] > 300
+
+
+def test_the_page_needs_nothing_else(sweep: Path, report_of: Run) -> None:
+    report_of("sweep=sweep")
+    page = Page(sweep / "report" / "index.html")
+    assert page.links
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in page.links)
+    text = (sweep / "report" / "index.html").read_text()
+    assert not re.search(r"https?://|@import|url\(", text)
+    assert "optimizer.lr &lt;must&gt; be a number" in text  # nothing in a run becomes part of the page
+    assert "Traceback: line 1" in page.text
+    assert "diverged" in page.text
+
+
+def test_a_sweep_at_work_is_reported_and_written_again(sweep: Path, report_of: Run) -> None:
+    with FileLock("sweep/lr-1e-3+seed-1/.lock"):
+        assert report_of("sweep=sweep").exit_code == 0
+    assert "running" in Page(sweep / "report" / "index.html").text
+    (sweep / "lr-1e-3+seed-1" / "metrics.json").write_text('{"frechet_distance": 1.0}')
+    (sweep / "lr-1e-3+seed-1" / "status.json").write_text('{"state": "completed"}')
+    assert report_of("sweep=sweep").exit_code == 0
+    assert "50.5 ± 70" in (sweep / "report" / "table.md").read_text()
+
+
+def test_any_runs_by_list_and_by_pattern(sweep: Path, run: Run, report_of: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    outcome = report_of("sweep=[run,sweep/lr-1e-4+seed-0]", "output_dir=compared", "metric=generator_loss")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "dataset.batch_size" in Path("compared/table.md").read_text()
+    assert report_of("sweep='sweep/lr-1e-4*'", "output_dir=two").exit_code == 0
+    assert "| 4 ± 1.4 | 0, 1 |" in Path("two/table.md").read_text()
+
+
+def test_damaged_and_foreign_files_are_left_out_with_a_line_each(sweep: Path, report_of: Run) -> None:
+    (sweep / "lr-1e-4+seed-0" / "metrics.json").write_bytes(b"\xff")
+    (sweep / "lr-1e-5+seed-0" / "status.json").write_text("[]")
+    (sweep / "lr-1e-3+seed-0" / "config.yaml").write_text("a: {")
+    (sweep / "thesis").mkdir()
+    (sweep / "thesis" / "chapter.txt").write_text("years of work")
+    (sweep / "notes.txt").write_text("")
+    outcome = report_of("sweep=sweep")
+    assert outcome.exit_code == 0, outcome.stderr
+    left_out = [line for line in outcome.stdout.splitlines() if line.startswith("left out: ")]
+    assert len(left_out) == 3
+    for file in ("lr-1e-4+seed-0/metrics.json", "lr-1e-5+seed-0/status.json", "lr-1e-3+seed-0/config.yaml"):
+        assert sum(f"sweep/{file} is damaged" in line for line in left_out) == 1
+        assert f"sweep/{file} is damaged" in Page(sweep / "report" / "index.html").text
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], "which runs? sweep="),
+        (["sweep=nowhere"], "there is no run in nowhere"),
+        (["sweep='no*where'"], "there is no run in no*where"),
+        (["sweep=sweep", "metric=frechet"], "no run has a metric called frechet; there is frechet_distance, coverage"),
+        (["sweep=[sweep,sweep]"], "where to? output_dir="),
+        (["sweep=sweep", "output_dir=sweep/samples"], "sweep/samples holds files that are no report"),
+        (["swep=sweep"], "there is no setting 'swep'; did you mean sweep"),
+    ],
+)
+def test_bad_input_is_answered_with_one_line(words: list[str], expected: str, sweep: Path, report_of: Run) -> None:
+    Path("sweep/samples").mkdir()
+    Path("sweep/samples/mine.txt").write_text("mine")
+    outcome: Outcome = report_of(*words)
+    assert expected in the_one_line(outcome)
+    assert not list(Path().rglob("index.html"))
+
+
+@pytest.fixture
+def browser() -> webdriver.Chrome:
+    """A real browser, without a screen, of a phone's width."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("there is no chromium with its chromedriver here")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as opened:
+        opened.set_window_size(500, 900)
+        yield opened
+
+
+@pytest.mark.slow
+def test_in_a_browser_columns_sort_and_trials_open(sweep: Path, report_of: Run, browser: webdriver.Chrome) -> None:
+    report_of("sweep=sweep")
+    browser.get((sweep / "report" / "index.html").resolve().as_uri())
+
+    def column(name: str) -> list[str]:
+        heads = [head.text.split()[0] for head in browser.find_elements(By.CSS_SELECTOR, "#trials th")]
+        place = heads.index(name) + 1
+        return [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, f"#trials tbody td:nth-child({place})")]
+
+    def click(name: str) -> None:
+        (button,) = [
+            b for b in browser.find_elements(By.CSS_SELECTOR, "#trials th button") if b.text.split()[0] == name
+        ]
+        browser.execute_script("arguments[0].scrollIntoView({inline: 'center', block: 'center'})", button)
+        button.click()
+
+    numbers = ["3", "5", "20", "100"]
+    assert column("frechet_distance")[:4] == numbers
+    for order in (numbers[::-1], numbers):
+        click("frechet_distance")
+        assert column("frechet_distance")[:4] == order
+        assert set(column("frechet_distance")[4:]) == {"diverged", "–"}
+    click("optimizer.lr")
+    assert column("optimizer.lr")[:5] == ["1e-05", "1e-05", "0.0001", "0.0001", "0.001"]
+
+    article = browser.find_element(By.ID, "trial-2")
+    assert not article.is_displayed()
+    link = browser.find_element(By.CSS_SELECTOR, "#trials a[href='#trial-2']")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", link)
+    link.click()
+    assert article.is_displayed()
+    assert "frechet_distance\n5" in article.text
+    picture = article.find_element(By.TAG_NAME, "img")
+    assert browser.execute_script("return arguments[0].complete && arguments[0].naturalWidth", picture) == 50
+    # The page itself is no wider than a phone; wide tables scroll by themselves.
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
