@@ -36,8 +36,6 @@ for number in range(1, options.rounds + 1):
     alone = seconds(1, options.epochs, Path("outputs/sweeps_benchmark/one_at_a_time"))
     beside = seconds(options.jobs, options.epochs, Path("outputs/sweeps_benchmark/side_by_side"))
     ratios.append(alone / beside)
-    print(
-        f"round {number}: 4 jobs, one at a time {alone:.1f} s, {options.jobs} at a time {beside:.1f} s: {alone / beside:.2f}",
-        flush=True,
-    )
+    times = f"one at a time {alone:.1f} s, {options.jobs} at a time {beside:.1f} s"
+    print(f"round {number}: 4 jobs, {times}: {alone / beside:.2f}", flush=True)
 print(f"median of {options.rounds}: {statistics.median(ratios):.2f} times the throughput")

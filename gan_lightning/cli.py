@@ -45,8 +45,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[.
             show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
             # Hydra refuses -m between two overrides.
             words = sorted(sys.argv[1:] if args is None else args, key=lambda word: word not in MULTIRUN)
-            chosen = [word for word in words if word.startswith("hparams_search=") and word != "hparams_search=null"]
-            if chosen and not any(word.startswith("-") for word in words):
+            if any(word.startswith("hparams_search=") for word in words) and not any(word[0] == "-" for word in words):
                 # Such a choice asks for it, too, but Hydra would not see that beside a mistake, and complain of lists.
                 words.insert(0, MULTIRUN[0])
 
