@@ -21,7 +21,7 @@ from gan_lightning.config import (
     read_checkpoint,
 )
 from gan_lightning.errors import UserError
-from gan_lightning.json_files import write_json
+from gan_lightning.whole_files import write_json
 
 if TYPE_CHECKING:
     from gan_lightning.evaluation import Metric, Reference, Subject, Values

@@ -14,16 +14,16 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_lightning.config import SEEDS, differences, identity, read_checkpoint, read_settings
+from gan_lightning.config import differences, read_checkpoint, read_settings
 from gan_lightning.errors import UserError, one_line
-from gan_lightning.json_files import read_json, write_json
+from gan_lightning.whole_files import read_json, write_json
 
 LOCK, STATUS, RESULTS, TRACEBACK = ".lock", "status.json", "metrics.json", "traceback.txt"
 CONSOLE = "console.txt"
 """What a job printed, where several run side by side."""
-LOGS = {LOCK, CONSOLE, "train.log"}
-"""Files that are there before a job has begun."""
-CHECKPOINT = Path("checkpoints", "last.ckpt")
+LOGS = {LOCK, CONSOLE, "train.log", "status.tmp"}
+"""Files that may be there before a job has begun."""
+CHECKPOINT, BEST = Path("checkpoints", "last.ckpt"), Path("checkpoints", "best.ckpt")
 LONGEST_NAME = 120
 
 
@@ -68,12 +68,14 @@ def read_status(folder: Path) -> dict[str, Any]:
         return {"state": State.WAITING}
     status = read_json(folder / STATUS)
     if status is None or status.get("state") not in set(State):
-        raise UserError(f"{folder / STATUS} is damaged; remove {folder} to run that job again")
-    status["state"] = State(status["state"])
-    if status["state"] is State.RUNNING:
+        raise UserError(f"{folder / STATUS} is damaged; mend it, or choose another output_dir")
+    if status["state"] == State.RUNNING:
         with contextlib.suppress(Timeout), FileLock(folder / LOCK, timeout=0):
-            status |= {"state": State.INTERRUPTED, "error": "it was killed"}
-    return status
+            # Nobody writes now; it may have ended since.
+            status = read_json(folder / STATUS) or status
+            if status["state"] == State.RUNNING:
+                status |= {"state": State.INTERRUPTED, "error": "it was killed"}
+    return {**status, "state": State(status["state"])}
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def read_results(folder: Path) -> dict[str, Any]:
         return {}
     results = read_json(folder / RESULTS)
     if results is None:
-        raise UserError(f"{folder / RESULTS} is damaged; remove {folder} to run that job again")
+        raise UserError(f"{folder / RESULTS} is damaged; mend it, or choose another output_dir")
     return results
 
 
@@ -163,25 +165,23 @@ def _changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def but_for_length(settings: dict[str, Any]) -> str:
     """Equal for runs of which the shorter is the beginning of the longer: nothing but `trainer.max_epochs` differs."""
-    seeds = {name: _select(settings, name) for name in SEEDS}
-    return json.dumps([identity(settings), seeds, settings["callbacks"]], sort_keys=True, default=str)
-
-
-def _select(settings: dict[str, Any], name: str) -> Any:
-    for key in name.split("."):
-        settings = settings[key]
-    return settings
+    others = {key: value for key, value in settings["trainer"].items() if key != "max_epochs"}
+    # A logger is told where a resumed run goes on.
+    return json.dumps({**settings, "trainer": others, "logger": None}, sort_keys=True, default=str)
 
 
 def checkpoint_to_go_on_from(folder: Path, settings: dict[str, Any]) -> Path | None:
     """Where a job continues: its own last checkpoint, else that of the longest shorter run beside it, else nowhere.
 
-    What a shorter run has logged and drawn is copied; what an earlier try left without a checkpoint is removed.
+    What a shorter run has logged and drawn is copied; what an earlier try left is removed, if it has no checkpoint to
+    go on from. That of the last epoch is none: the run was stopped while its pictures were drawn, and Lightning would
+    not draw them again.
     """
     max_epochs = settings["trainer"]["max_epochs"]
     own = folder / CHECKPOINT
-    if own.exists() and _epochs(own) < max_epochs:
-        return own
+    with contextlib.suppress(UserError):  # of a checkpoint that is damaged
+        if own.exists() and _epochs(own) < max_epochs:
+            return own
     for name in ("config.yaml", *(path.name for path in folder.glob("events.out.tfevents.*"))):
         (folder / name).unlink(missing_ok=True)
     for name in ("samples", "checkpoints"):
@@ -204,14 +204,15 @@ def _shorter_run(folder: Path, settings: dict[str, Any]) -> Path | None:
             if read_status(other)["state"] is State.COMPLETED and (other / CHECKPOINT).exists():
                 theirs = read_settings(other)
                 if but_for_length(theirs) == but_for_length(settings):
-                    found[theirs["trainer"]["max_epochs"]] = other
+                    found[_epochs(other / CHECKPOINT)] = other
     shorter = [epochs for epochs in found if epochs < settings["trainer"]["max_epochs"]]
     return found[max(shorter)] if shorter else None
 
 
 def _copy_records(shorter: Path, folder: Path) -> None:
-    """The curves and pictures of the epochs that both runs share. The hyperparameters that TensorBoard shows are not
-    the same, and the final numbers were not final.
+    """The curves, the pictures and the best checkpoint of the epochs that both runs share.
+
+    Of what TensorBoard shows, the hyperparameters are not the same, and the final numbers were not final.
     """
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
     from tensorboard.compat.proto.event_pb2 import Event
@@ -219,6 +220,9 @@ def _copy_records(shorter: Path, folder: Path) -> None:
 
     if (shorter / "samples").exists():
         shutil.copytree(shorter / "samples", folder / "samples")
+    if (shorter / BEST).exists():
+        (folder / BEST).parent.mkdir(exist_ok=True)
+        shutil.copy(shorter / BEST, folder / BEST)
     for path in shorter.glob("events.out.tfevents.*"):
         with (folder / path.name).open("wb") as file:
             writer = RecordWriter(file)

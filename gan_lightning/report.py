@@ -7,6 +7,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from gan_lightning.cli import door
 from gan_lightning.errors import UserError
 from gan_lightning.reports.runs import find_runs
+from gan_lightning.whole_files import write_text
 
 PAGE = "index.html"
 
@@ -53,26 +54,31 @@ def write_report(words: list[str], folder: Path, metric: str | None = None) -> s
     effects = main_effects(runs, metric)
     finished = [run for run in runs if run.results.get(metric) is not None]
 
-    pictures = {f"effect of {effect.key}": png(draw_effect(effect, metric)) for effect in effects}
-    curves = {run.name: read_curves(run) for run in runs}
+    of_effects = {f"effect of {effect.key}": png(draw_effect(effect, metric)) for effect in effects}
+    of_curves = {}
+    curves = {run.folder: read_curves(run) for run in runs}
     tags = dict.fromkeys(tag for of_run in curves.values() for tag in of_run)
     for tag in sorted(tags, key=lambda tag: (not tag.startswith("loss/"), tag != f"evaluation/{metric}")):
-        shared = [(run, curves[run.name][tag]) for run in runs if tag in curves[run.name]]
-        pictures[tag] = png(draw_curves(tag, shared))
+        shared = [(run, curves[run.folder][tag]) for run in runs if tag in curves[run.folder]]
+        of_curves[tag] = png(draw_curves(tag, shared))
+    pictures = {"Effects": of_effects, "Curves": of_curves}
     table = markdown(by_settings, metric)
 
-    folder.mkdir(parents=True, exist_ok=True)
-    write_csv(folder / "results.csv", runs)
-    (folder / "table.md").write_text(table)
-    for name, picture in pictures.items():
-        (folder / f"{name.replace('/', '_').replace(' ', '_')}.png").write_bytes(picture)
+    others = of_effects | of_curves
     if len(finished) > 1:
         extremes = {
             f"{word}: {run.name}\n{metric} {run.results[metric]:.4g}": run
             for word, run in (("best", finished[0]), ("worst", finished[-1]))
         }
-        (folder / "best_and_worst.png").write_bytes(png(draw_side_by_side(extremes)))
-    (folder / PAGE).write_text(page(", ".join(words), metric, runs, by_settings, effects, pictures, damaged))
+        others["best_and_worst"] = png(draw_side_by_side(extremes))
+    text = page(", ".join(words), metric, runs, by_settings, effects, pictures, damaged)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / PAGE, text)  # first, for it says that the folder is that of a report
+    (folder / "table.md").write_text(table)
+    write_csv(folder / "results.csv", runs)
+    for name, picture in others.items():
+        (folder / f"{name.replace('/', '_').replace(' ', '_')}.png").write_bytes(picture)
     left_out = "".join(f"left out: {line}\n" for line in damaged)
     return f"{table}\n{left_out}page: {folder / PAGE}"
 

@@ -12,14 +12,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from gan_lightning.config import resolved, word
 from gan_lightning.errors import UserError, one_line
-from gan_lightning.jobs import LOCK, State, but_for_length, check_folder, folder_name, read_results, read_status
+from gan_lightning.jobs import LOCK, STATUS, State, but_for_length, check_folder, folder_name, read_results, read_status
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +124,9 @@ class Sweep:
                 f" so leave out trainer.devices={job.settings['trainer']['devices']}"
             )
         check_folder(job.folder, job.settings)
+        metric = job.settings["optimized_metric"]
+        if metric is not None and job.state is State.COMPLETED and metric not in read_results(job.folder):
+            raise UserError(f"{job.folder} was completed without {metric}; choose another output_dir")
         return job
 
     def check_metric(self, job: Job) -> None:
@@ -141,11 +144,18 @@ class Sweep:
         """Write down what was asked for."""
         OmegaConf.save(self._config, self.folder / "multirun.yaml")
 
-    def launch(self, jobs: Sequence[Job]) -> None:
+    def launch(self, jobs: Sequence[Job], side_by_side: int) -> None:
         """Run jobs, in an order in which a shorter one comes before those that it is the beginning of.
 
         What happened to each is in its folder.
+
+        Args:
+            jobs: each in a folder of its own.
+            side_by_side: how many the sweep can ever have at a time; the launcher shares the machine among so many, so
+                that a job has the same number of threads whatever is left to do.
         """
+        if hasattr(self.launcher, "share_among"):
+            self.launcher.share_among(side_by_side)
         waiting = list(jobs)
         while waiting:
             # The shortest of each kind; the next ones go on from its checkpoint.
@@ -153,9 +163,13 @@ class Sweep:
             for job in sorted(waiting, key=lambda job: job.settings["trainer"]["max_epochs"]):
                 wave.setdefault(but_for_length(job.settings), job)
             batch = [job for job in waiting if job in wave.values()]
-            results = self.launcher.launch([job.overrides for job in batch], initial_job_idx=self._launched)
+            try:
+                results = self.launcher.launch([job.overrides for job in batch], initial_job_idx=self._launched)
+            except Exception as reason:  # a cluster tells in this way that it lost a job
+                log.error("error: %s", one_line(reason))
+                results = [_failed(reason) for _ in batch]
             for job, result in zip(batch, results, strict=True):
-                if result.status != JobStatus.COMPLETED:
+                if result.status != JobStatus.COMPLETED and not job.is_done:
                     self._errors[job.folder] = one_line(result._return_value)
             self._launched += len(batch)
             waiting = [job for job in waiting if job not in batch]
@@ -167,22 +181,19 @@ class Sweep:
         for job in jobs:
             log.info("%-11s  %s  %s", job.state, job.folder.name, self._what_came_of(job))
 
-    def conclude(self, jobs: Sequence[Job]) -> None:
-        """Write the report, unless it is there and nothing was run.
+    def write_report(self) -> None:
+        """Write the report, unless there is one of what there is."""
+        from gan_lightning.report import PAGE, write_report
 
-        Raises:
-            UserError: if some jobs failed.
-        """
-        report = self.folder / "report"
-        if self._launched or not report.exists():
-            from gan_lightning.report import write_report
+        page = self.folder / "report" / PAGE
+        last_change = max((path.stat().st_mtime for path in self.folder.glob(f"*/{STATUS}")), default=0.0)
+        if not page.exists() or page.stat().st_mtime < last_change:
+            log.info("\n%s", write_report([str(self.folder)], page.parent))
 
-            log.info("\n%s", write_report([str(self.folder)], report))
-        if failed := [job for job in jobs if job.state is State.FAILED or job.folder in self._errors]:
-            raise UserError(
-                f"{len(failed)} of {len(jobs)} jobs did not succeed, {failed[0].folder.name} for one:"
-                f" {self._what_came_of(failed[0])}; the same command runs them again and skips the others"
-            )
+    def failed(self, jobs: Sequence[Job]) -> list[str]:
+        """A line for each job that did not succeed, unless it was stopped on purpose."""
+        failed = [job for job in jobs if job.state is State.FAILED or job.folder in self._errors]
+        return [f"{job.folder.name}: {self._what_came_of(job)}" for job in failed]
 
     def _what_came_of(self, job: Job) -> str:
         metric = job.settings["optimized_metric"]
@@ -190,3 +201,9 @@ class Sweep:
             outcome = job.outcome()
             return f"{metric} {'diverged' if outcome is None else format(outcome, '.4g')}"
         return read_status(job.folder).get("error", self._errors.get(job.folder, ""))
+
+
+def _failed(reason: Exception) -> JobReturn:
+    result = JobReturn(status=JobStatus.FAILED)
+    result.return_value = reason
+    return result

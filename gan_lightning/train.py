@@ -292,15 +292,17 @@ def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any]) 
 
 
 def _say_where(settings: DictConfig, more_epochs: int) -> None:
+    runs = os.path.dirname(settings.output_dir) or "."
+    log.info("pictures:    %s (samples/ has one of each epoch)", settings.output_dir)
+    log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", shlex.quote(runs))
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return  # the sweep goes on with its jobs
     replaced = ("ckpt_path=", "output_dir=", "trainer.max_epochs=", "hparams_search=")
     go_on = [word for word in HydraConfig.get().overrides.task if not word.startswith(replaced)]
     go_on.append(f"trainer.max_epochs={more_epochs}")
     last = f"{settings.output_dir}/checkpoints/last.ckpt"
     if Path(last).exists():
         go_on += [word("output_dir", settings.output_dir), word("ckpt_path", last)]
-    runs = os.path.dirname(settings.output_dir) or "."
-    log.info("pictures:    %s (samples/ has one of each epoch)", settings.output_dir)
-    log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", shlex.quote(runs))
     log.info("to go on:    python -m gan_lightning.train %s", shlex.join(go_on))
 
 

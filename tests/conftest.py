@@ -1,12 +1,19 @@
 """Small data sets in the real file formats, and the doors run in this process."""
 
 import hashlib
+import json
 import pickle
+import re
 import struct
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -117,9 +124,10 @@ def run_evaluate(run: Run) -> Run:
 
 
 @pytest.fixture(scope="session")
-def classifiers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder in which the classifier of the 5,000 digits is trained already."""
-    folder = tmp_path_factory.mktemp("data")
+def classifiers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A data folder in which the classifier of the 5,000 digits is trained already; all processes of pytest share it."""
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine if worker_id == "master" else mine.parent) / "classifiers"
     classifier_of(MNIST5k(data_dir=str(folder)))
     return folder
 
@@ -148,3 +156,27 @@ def assert_same_weights(one: dict[str, torch.Tensor], other: dict[str, torch.Ten
     """Bit for bit."""
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@contextmanager
+def tensorboard(folder: str) -> Iterator[Callable[..., Any]]:
+    """A TensorBoard over a folder: a function that asks it what its tabs would show."""
+    words = ["-m", "tensorboard.main", "--samples_per_plugin", "images=500", "--logdir", folder, "--port", "0"]
+    with subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True) as board:
+        try:
+            assert board.stderr is not None
+            address = next(found[0] for line in board.stderr if (found := re.search(r"http://localhost:\d+/", line)))
+
+            def get(route: str, **body: object) -> Any:
+                data = json.dumps(body).encode() if body else None
+                request = urllib.request.Request(f"{address}data/{route}", data, {"Content-Type": "application/json"})
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.load(answer)
+
+            for _ in range(100):  # it reads the folder in the background
+                if get("plugin/hparams/experiment", experimentName="").get("hparamInfos"):
+                    break
+                time.sleep(0.1)
+            yield get
+        finally:
+            board.terminate()

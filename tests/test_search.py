@@ -1,6 +1,8 @@
 """Searches with Optuna."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import optuna
@@ -8,6 +10,7 @@ import pytest
 from conftest import SHORT, Run
 from optuna.trial import TrialState
 from test_cli import the_one_line
+from test_sweep import until
 
 from gan_lightning.study import open_study_file
 
@@ -19,6 +22,7 @@ SEARCH = (
     "optimized_metric=generator_loss",
     "hydra/launcher=basic",
     "hydra.sweeper.n_jobs=1",
+    "hydra.sweeper.direction=minimize",
     "trainer.max_epochs=2",
     "dataset.batch_size=8,20",
     "model.generator.hidden_dims=[8],[16]",
@@ -69,8 +73,8 @@ def test_trials_that_fail_or_diverge_stop_nothing(run: Run) -> None:
     """One of the discriminator's learning rates is refused, one of the generator's leads to NaN."""
     rates = ("optimizer.generator.lr=1e-4,1e38", "optimizer.discriminator.lr=1e-4,-1.0")
     outcome = run(*SEARCH, *rates, "hydra.sweeper.n_trials=6")
-    assert outcome.exit_code == 1
-    assert "optimizer.discriminator.lr must be a number of at least 0, not -1.0" in outcome.stderr
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "optimizer.discriminator.lr must be a number of at least 0, not -1.0" in outcome.stdout
     trials = study().trials
     assert len(trials) == 6
     for trial in trials:
@@ -81,8 +85,51 @@ def test_trials_that_fail_or_diverge_stop_nothing(run: Run) -> None:
         ended_well = trial.state is TrialState.COMPLETE
         assert ended_well == (not diverging and not refused), trial
     assert len({trial.state for trial in trials}) > 1
-    assert run(*SEARCH, *rates, "hydra.sweeper.n_trials=6").exit_code == 1  # it says so again, and runs nothing
+    assert run(*SEARCH, *rates, "hydra.sweeper.n_trials=6").exit_code == 0
     assert len(study().trials) == 6
+
+
+def test_settings_that_do_not_go_together_are_a_failed_trial(run: Run) -> None:
+    outcome = run(*SEARCH, "model=mlp,goodfellow", "hydra.sweeper.n_trials=4")  # which has no dropout to search
+    assert outcome.exit_code == 0, outcome.stderr
+    models = {trial.params["model"]: trial.state for trial in study().trials}
+    assert models == {"mlp": TrialState.COMPLETE, "goodfellow": TrialState.FAIL}
+    assert run(*SEARCH, "model=mlp,goodfellow", "hydra.sweeper.n_trials=5").exit_code == 0
+    assert len(study().trials) == 5
+
+
+def test_if_no_trial_succeeds_the_search_fails(run: Run) -> None:
+    outcome = run(*SEARCH, "optimizer.discriminator.lr=-1.0", "hydra.sweeper.n_trials=2")
+    assert outcome.exit_code == 1
+    assert "none of 2 trials succeeded" in outcome.stderr.splitlines()[-1]
+
+
+def test_several_trials_at_a_time_may_be_alike(run: Run) -> None:
+    fixed = [f"{key}=1e-4" for key in ("optimizer.generator.lr", "optimizer.discriminator.lr")]
+    fixed += ["optimizer.betas=[0.5,0.999]", "gan.discriminator_steps=1", "model.discriminator.dropout=0.1"]
+    fixed += ["objective.switch_epoch=1", "model.generator.hidden_dims=[8]", "model.discriminator.hidden_dim=8"]
+    outcome = run(*SEARCH, *fixed, "hydra.sweeper.n_jobs=4", "hydra.sweeper.n_trials=4", "callbacks.pruning=null")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert states() == [TrialState.COMPLETE] * 4
+    assert len(list(Path("run").glob("*/metrics.json"))) == len(
+        {trial.params["dataset.batch_size"] for trial in study().trials}
+    )
+
+
+@pytest.mark.slow
+def test_a_search_that_is_killed_goes_on(run: Run, tmp_path: Path) -> None:
+    words = [word for word in SEARCH if word not in ("hydra/launcher=basic", "hydra.sweeper.n_jobs=1")]
+    words += ["trainer.max_epochs=15", "hydra.sweeper.n_trials=3"]
+    command = [sys.executable, "-m", "gan_lightning.train", *words]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as search:
+        until(lambda: list(Path("run").glob("*/samples/epoch_0003.png")))
+        search.kill()
+        search.wait()
+    outcome = run(*words)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert len(study().trials) == 3
+    assert set(states()) <= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert any("ckpt_path: run/" in path.read_text() for path in Path("run").glob("*/config.yaml"))
 
 
 def test_a_hopeless_trial_is_pruned(run: Run) -> None:
@@ -117,7 +164,8 @@ def test_a_mistyped_key_is_named_also_beside_lists(run: Run) -> None:
         (["optimized_metric=null"], "a search needs a metric"),
         (["optimized_metric=frechet"], "a run with these callbacks knows generator_loss"),
         (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials must be a whole number of at least 1"),
-        (["hydra.sweeper.direction=up"], "hydra.sweeper.direction must be minimize or maximize, not 'up'"),
+        (["hydra.sweeper.direction=up"], "hydra.sweeper.direction must be minimize, maximize or null, not 'up'"),
+        (["hydra.sweeper.direction=null"], "hydra.sweeper.direction must say whether to minimize or to maximize"),
         (["optimizer.generator.lr=tag(log,interval(0,1))"], "optimizer.generator.lr"),
     ],
 )
@@ -128,6 +176,22 @@ def test_a_search_that_cannot_be(words: list[str], expected: str, run: Run) -> N
 
 def test_another_search_in_the_same_folder(run: Run) -> None:
     run(*SEARCH, "hydra.sweeper.n_trials=1")
-    line = the_one_line(run(*SEARCH, "hydra.sweeper.n_trials=2", "gan.discriminator_steps=1"))
-    assert "run holds a search over other settings" in line
+    for other in (
+        "gan.discriminator_steps=1",
+        "optimized_metric=discriminator_loss",
+        "hydra.sweeper.direction=maximize",
+    ):
+        line = the_one_line(run(*SEARCH, "hydra.sweeper.n_trials=2", other))
+        assert "run holds a search over other settings" in line
     assert len(study().trials) == 1
+
+
+def test_the_metric_says_whether_more_is_better(run: Run) -> None:
+    words = [word for word in SEARCH if "evaluation" not in word and "best" not in word and "direction" not in word]
+    more = ("callbacks.evaluation.metrics=[equilibrium]", "optimized_metric=held_out_probability")
+    none = ("callbacks.best_checkpoint=null", "callbacks.evaluation.num_samples=8")
+    assert "must say whether to minimize or to maximize held_out_probability" in the_one_line(run(*words, *more, *none))
+    more = ("callbacks.evaluation.metrics=[parzen]", "optimized_metric=parzen_fine", "hydra.sweeper.n_trials=1")
+    outcome = run(*words, *more, *none)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert study().direction is optuna.study.StudyDirection.MAXIMIZE

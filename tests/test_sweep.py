@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SHORT, Run, assert_same_weights, weights
+from conftest import SHORT, Run, assert_same_weights, tensorboard, weights
 from filelock import FileLock
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_cli import the_one_line
@@ -121,40 +122,98 @@ def test_a_longer_run_goes_on_from_a_shorter_one_with_the_same_outcome(run: Run)
             shorter = f"run/optimizer.lr-{rate}+trainer.max_epochs-{epochs - 1}/checkpoints/last.ckpt"
             assert OmegaConf.load(f"{folder}/config.yaml").ckpt_path == (shorter if epochs > 1 else None)
             curves = [EventAccumulator(one).Reload() for one in (folder, alone)]
-            assert curves[0].Tags()["scalars"].sort() == curves[1].Tags()["scalars"].sort()
+            assert sorted(curves[0].Tags()["scalars"]) == sorted(curves[1].Tags()["scalars"])
             points = [[(p.step, p.value) for p in each.Scalars("loss/generator")] for each in curves]
             assert points[0] == points[1]
             names = [{path.name for path in Path(one, "samples").iterdir()} for one in (folder, alone)]
             assert names[0] == names[1]
 
 
-def test_what_depends_on_the_length_is_not_shared(run: Run) -> None:
-    run(*SHORT, BASIC, "-m", "trainer.max_epochs=1,2", "objective.switch_epoch=${trainer.max_epochs}")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["trainer.max_epochs=1,2", "objective.switch_epoch=${trainer.max_epochs}"],
+        ["trainer.max_epochs=1,2", "trainer.log_every_n_steps=${trainer.max_epochs}"],
+    ],
+)
+def test_what_depends_on_the_length_is_not_shared(words: list[str], run: Run) -> None:
+    run(*SHORT, BASIC, "-m", *words)
     assert OmegaConf.load("run/trainer.max_epochs-2/config.yaml").ckpt_path is None
 
 
-def test_tensorboard_has_a_row_for_each_length_with_its_own_outcome(run: Run) -> None:
-    run(*SHORT, BASIC, "-m", "trainer.max_epochs=1,2")
-    for epochs in (1, 2):
-        found = EventAccumulator(f"run/trainer.max_epochs-{epochs}").Reload()
-        (final,) = found.Scalars("final/generator_loss")
-        assert final.step == 5 * epochs
-        begun = found.SummaryMetadata("_hparams_/session_start_info")
-        assert (
-            f"{epochs}.0" in str(hparams(begun)["trainer.max_epochs"]) or hparams(begun)["trainer.max_epochs"] == epochs
-        )
+@pytest.mark.usefixtures("quick_classifier")
+def test_a_longer_run_knows_the_best_checkpoint_of_the_shorter_one(run: Run) -> None:
+    evaluation = (
+        "callbacks=evaluation",
+        "callbacks.evaluation.every_n_epochs=1",
+        "callbacks.evaluation.num_samples=300",
+    )
+    words = [*SHORT, *evaluation, "callbacks.best_checkpoint.quantity=precision"]
+    run(*words, BASIC, "-m", "trainer.max_epochs=2,3")
+    run(*words, "trainer.max_epochs=3", "output_dir=alone")
+    folders = ("run/trainer.max_epochs-3", "alone")
+    values = [EventAccumulator(folder).Reload().Scalars("evaluation/precision") for folder in folders]
+    assert [point.value for point in values[0]] == [point.value for point in values[1]]
+    assert max(point.value for point in values[0][:2]) >= values[0][2].value  # so the best is the shorter run's
+    assert_same_weights(*(weights(f"{folder}/checkpoints/best.ckpt") for folder in folders))
+    assert results(folders[0]) == results(folders[1])
 
 
-def hparams(metadata) -> dict:
-    from tensorboard.plugins.hparams import plugin_data_pb2
+@pytest.mark.parametrize("damage", ["truncated", "ended"])
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_made_anew(damage: str, run: Run) -> None:
+    words = (*SHORT, BASIC, "-m", "seed=0,1", "trainer.max_epochs=2")
+    run(*words)
+    before = weights("run/seed-0/checkpoints/last.ckpt")
+    Path("run/seed-0/status.json").write_text('{"state": "running"}')  # killed while its pictures were drawn
+    Path("run/seed-0/metrics.json").unlink()
+    if damage == "truncated":
+        checkpoint = Path("run/seed-0/checkpoints/last.ckpt")
+        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    outcome = run(*words)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert_same_weights(before, weights("run/seed-0/checkpoints/last.ckpt"))
 
-    data = plugin_data_pb2.HParamsPluginData.FromString(metadata.plugin_data.content)
-    return {name: value.number_value for name, value in data.session_start_info.hparams.items()}
+
+def test_a_launcher_that_breaks_ends_in_a_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(*_: object, **__: object) -> None:
+        raise RuntimeError("the cluster lost the job")
+
+    monkeypatch.setattr(BasicLauncher, "launch", lose)
+    outcome = run(*SWEEP, "seed=0,1")
+    assert outcome.exit_code == 1
+    assert "2 of 2 jobs did not succeed, for one seed-0: the cluster lost the job" in outcome.stderr
 
 
-def test_the_reports_grid_in_one_word(run: Run, classifiers: Path) -> None:
+def test_tensorboard_shows_all_jobs_with_their_final_numbers_in_one_table(run: Run) -> None:
+    run(*SHORT, BASIC, "-m", "trainer.max_epochs=1,2", "optimizer.lr=1e-3,1e-4")
+    with tensorboard("run") as get:
+        table = get(
+            "plugin/hparams/session_groups",
+            experimentName="", allowedStatuses=["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"],
+            colParams=[], startIndex=0, sliceSize=100,
+        )  # fmt: skip
+    rows = set()
+    for row in table["sessionGroups"]:
+        final = {value["name"]["tag"]: value["value"] for value in row["metricValues"]}
+        rows.add((row["hparams"]["optimizer.lr"], row["hparams"]["trainer.max_epochs"], final["final/generator_loss"]))
+    expected = [
+        (rate, epochs, pytest.approx(results(f"run/optimizer.lr-{rate}+trainer.max_epochs-{epochs}")["generator_loss"]))
+        for rate in (1e-3, 1e-4)
+        for epochs in (1, 2)
+    ]
+    assert sorted(rows) == sorted(expected, key=lambda row: row[:2])
+
+
+@pytest.fixture
+def quick_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations whose classifier is hardly trained."""
+    monkeypatch.setattr("gan_lightning.features.classifier.MIN_STEPS", 20)
+
+
+@pytest.mark.usefixtures("quick_classifier")
+def test_the_reports_grid_in_one_word(run: Run) -> None:
     lists = ("dataset.batch_size=16,36", "trainer.max_epochs=1,2", "optimizer.lr=1e-4")
-    few = ("callbacks.evaluation.num_samples=300", f"data_dir={classifiers}", BASIC)
+    few = ("callbacks.evaluation.num_samples=300", BASIC)
     outcome = run("hparams_search=report_grid", *SHORT[:2], *SHORT[3:], *lists, *few)
     assert outcome.exit_code == 0, outcome.stderr
     assert len(list(Path("run").glob("*/metrics.json"))) == 4
@@ -210,6 +269,9 @@ def test_a_folder_with_the_same_sweep_of_other_settings(run: Run) -> None:
     line = the_one_line(run(*SWEEP, "seed=0,1", "model.latent_dim=7"))
     assert "run/seed-0 holds a run with other settings" in line
     assert "model.latent_dim (100, now 7)" in line
+    assert "run/seed-0 was completed without images_per_day" in the_one_line(
+        run(*SWEEP, "seed=0,1", "optimized_metric=images_per_day")
+    )
     assert "trainer.max_epochs (1, now 2)" in the_one_line(run(*SWEEP[:-1], "trainer.max_epochs=2", "seed=0,1"))
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
@@ -252,18 +314,18 @@ def test_a_job_that_dies_stops_no_other(run: Run) -> None:
 
 @pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
-    words = [*SHORT, "-m", "seed=0,1", "trainer.max_epochs=2,60"]
+    words = [*SHORT, "-m", "seed=0,1", "trainer.max_epochs=2,30"]
     command = [sys.executable, "-m", "gan_lightning.train", *words]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as sweep:
-        checkpoint = Path("run/seed-0+trainer.max_epochs-60/samples/epoch_0005.png")
+        checkpoint = Path("run/seed-0+trainer.max_epochs-30/samples/epoch_0005.png")
         until(checkpoint.exists)
         os.kill(sweep.pid, signal.SIGKILL)
         sweep.wait()
-    lock = FileLock("run/seed-0+trainer.max_epochs-60/.lock")
+    lock = FileLock("run/seed-0+trainer.max_epochs-30/.lock")
     with lock.acquire(timeout=30):  # the jobs follow their parent
         pass
     assert status("seed-0+trainer.max_epochs-2")["state"] == "completed"
-    assert status("seed-0+trainer.max_epochs-60")["state"] == "running"  # nobody could say otherwise
+    assert status("seed-0+trainer.max_epochs-30")["state"] == "running"  # nobody could say otherwise
     outcome = run(*words)
     assert outcome.exit_code == 0, outcome.stderr
     assert "4 jobs, 4 completed" in outcome.stdout
@@ -294,10 +356,10 @@ def until(true: object, seconds: float = 120) -> None:
     ids=["submitit", "ray"],
 )
 def test_launchers_for_clusters_run_the_same_jobs(words: tuple[str, ...], tmp_path: Path, run: Run) -> None:
-    command = [sys.executable, "-m", "gan_lightning.train", *SHORT, "-m", "seed=0,1", "trainer.max_epochs=1,2", *words]
+    command = [sys.executable, "-m", "gan_lightning.train", *SHORT, "-m", "seed=0,1", "trainer.max_epochs=1", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    run(*SHORT, BASIC, "-m", "seed=0,1", "trainer.max_epochs=1,2", "output_dir=here")
+    run(*SWEEP, "seed=0,1", "output_dir=here")
     for path in Path("here").glob("*/metrics.json"):
         job = path.parent.name
         assert status(job)["state"] == "completed"

@@ -2,19 +2,16 @@
 
 import json
 import math
-import re
 import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import SHORT, Run, assert_same_weights, weights
+from conftest import SHORT, Run, assert_same_weights, tensorboard, weights
 from matplotlib.axes import Axes
 from omegaconf import OmegaConf
 from PIL import Image
@@ -191,31 +188,10 @@ def test_bf16_keeps_float32_weights_and_optimizers(run: Run) -> None:
 
 def test_tensorboard_serves_scalars_images_and_hparams(run: Run) -> None:
     run(*SHORT, "trainer.max_epochs=2", "output_dir=outputs/run")
-    words = ["-m", "tensorboard.main", "--samples_per_plugin", "images=500", "--logdir", "outputs", "--port", "0"]
-    with subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True) as board:
-        try:
-            address = next(found[0] for line in board.stderr if (found := re.search(r"http://localhost:\d+/", line)))
-            look_at(address)
-        finally:
-            board.terminate()
-
-
-def look_at(address: str) -> None:
-    """Ask a TensorBoard, over the run of five alternations an epoch and two epochs, what its tabs would show."""
-
-    def get(route: str, **body: object) -> Any:
-        data = json.dumps(body).encode() if body else None
-        request = urllib.request.Request(f"{address}data/{route}", data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    for _ in range(100):  # it reads the folder in the background
-        if get("plugin/hparams/experiment", experimentName="").get("hparamInfos"):
-            break
-        time.sleep(0.1)
-    assert get("plugin/scalars/tags")["run"].keys() >= set(TAGS.values())
-    assert get("plugin/images/images?tag=samples&run=run&sample=0")[-1]["step"] == 10
-    names = {info["name"] for info in get("plugin/hparams/experiment", experimentName="")["hparamInfos"]}
+    with tensorboard("outputs") as get:
+        assert get("plugin/scalars/tags")["run"].keys() >= set(TAGS.values())
+        assert get("plugin/images/images?tag=samples&run=run&sample=0")[-1]["step"] == 10
+        names = {info["name"] for info in get("plugin/hparams/experiment", experimentName="")["hparamInfos"]}
     assert names >= {"optimizer.generator.lr", "dataset.batch_size", "gan.discriminator_steps", "objective"}
     assert not any(name.startswith("callbacks") or name.endswith("_dir") for name in names)
 

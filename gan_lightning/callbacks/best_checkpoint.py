@@ -1,6 +1,8 @@
 """The checkpoint of the epoch that was best."""
 
 import math
+from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -52,6 +54,19 @@ class BestCheckpoint(ModelCheckpoint):
                 f"callbacks.best_checkpoint.quantity is {self.monitor}, but callbacks.evaluation measures"
                 f" {', '.join(measured) or 'nothing'}"
             )
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Of a run that goes on in another folder, with its best checkpoint there or without."""
+        here = Path(str(self.dirpath), "best.ckpt")
+        if here.exists() and state["best_model_path"]:
+            score = state["best_model_score"]
+            paths = {
+                "best_model_path": str(here),
+                "kth_best_model_path": str(here),
+                "best_k_models": {str(here): score},
+            }
+            state = {**state, **paths, "dirpath": str(self.dirpath)}
+        super().load_state_dict(state)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         evaluation = Evaluation.of(trainer)

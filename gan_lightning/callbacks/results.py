@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.statistics import TAGS, Statistics
 from gan_lightning.hyperparameters import hyperparameters
-from gan_lightning.json_files import write_json
+from gan_lightning.whole_files import write_json
 
 STATISTICS = (*TAGS, "images_per_second")
 """What the results say of the training; an evaluation adds its own."""

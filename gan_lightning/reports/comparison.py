@@ -5,13 +5,13 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from gan_lightning.config import SEEDS
 from gan_lightning.errors import UserError
 from gan_lightning.quantities import QUANTITIES
 from gan_lightning.reports.runs import Run
 
 MOST_LEVELS = 6
 """A setting with more values than this is shown in groups of neighbouring values."""
-SEEDS = ("seed", "gan.seed", "dataset.seed")
 
 
 def shown(value: Any) -> str:
@@ -31,7 +31,7 @@ def varied(runs: Sequence[Run]) -> list[str]:
     keys = dict.fromkeys(key for each in described for key in each)
     columns: dict[tuple[str, ...], str] = {}
     for key in sorted(keys, key=lambda key: (key.count("."), len(key))):
-        values = tuple(shown(each.get(key)) for each in described)
+        values = tuple(str(each.get(key)) for each in described)
         if key not in SEEDS and len(set(values)) > 1:
             columns.setdefault(values, key)
     return [key for key in keys if key in columns.values()]
@@ -81,7 +81,7 @@ class Group(NamedTuple):
     @property
     def seeds(self) -> list[str]:
         """In order."""
-        return sorted({shown(run.seed) for run in self.runs}, key=lambda seed: (len(seed), seed))
+        return sorted({run.seed for run in self.runs}, key=lambda seed: (len(seed), seed))
 
 
 def groups(runs: Sequence[Run], metric: str) -> list[Group]:
@@ -92,10 +92,12 @@ def groups(runs: Sequence[Run], metric: str) -> list[Group]:
     keys = varied(runs)
     together: dict[tuple[str, ...], list[Run]] = {}
     for run in ranked(runs, metric):
-        together.setdefault(tuple(shown(run.hyperparameters.get(key)) for key in keys), []).append(run)
+        exact = tuple(str(run.hyperparameters.get(key)) for key in keys)
+        together.setdefault(exact if run.hyperparameters else (str(run.folder),), []).append(run)
     found = []
-    for values, alike in together.items():
-        numbers = [x for x in {run.seed: run.results.get(metric) for run in alike}.values() if x is not None]
+    for alike in together.values():
+        values = [shown(alike[0].hyperparameters.get(key)) for key in keys]
+        numbers = [x for x in {run.seed: run.results.get(metric) for run in reversed(alike)}.values() if x is not None]
         mean = statistics.fmean(numbers) if numbers else None
         std = statistics.stdev(numbers) if len(numbers) > 1 else None
         found.append(Group(alike, dict(zip(keys, values, strict=True)), mean, std))

@@ -25,7 +25,7 @@ def page(
     runs: Sequence[Run],
     groups: Sequence[Group],
     effects: Sequence[Effect],
-    pictures: Mapping[str, bytes],
+    pictures: Mapping[str, Mapping[str, bytes]],
     damaged: Sequence[str],
 ) -> str:
     """The page as HTML.
@@ -36,7 +36,7 @@ def page(
         runs: in the order of the table.
         groups: the same by settings.
         effects: of the hyperparameters.
-        pictures: PNGs by their titles.
+        pictures: PNGs by their titles, under headings.
         damaged: lines on what could not be read.
     """
     environment = Environment(

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.config import expand, read_settings, with_numbers
+from gan_lightning.config import FREE_ON_RESUME, SEEDS, expand, read_settings, with_numbers
 from gan_lightning.errors import UserError
-from gan_lightning.hyperparameters import hyperparameters
+from gan_lightning.hyperparameters import flatten
 from gan_lightning.jobs import RESULTS, STATUS, TRACEBACK, State, read_results, read_status
 
 Curve = list[tuple[float, float]]
@@ -23,13 +23,13 @@ class Run:
         folder: where it is.
         name: the folder's name, as a reader would tell it from the others.
         state: how far it is.
-        hyperparameters: flat; empty if the run failed before it had any.
+        hyperparameters: all settings that decide what is computed, flat; empty if the run failed before it had any.
         metric: what the run was to optimise, if anything.
         results: the numbers that it ended with; None where it diverged.
         error: why it failed, or was interrupted.
         traceback: where it failed.
         samples: the last grid of samples.
-        pictures: other pictures that it left.
+        loss_curves: their picture.
     """
 
     folder: Path
@@ -41,11 +41,13 @@ class Run:
     error: str = ""
     traceback: str = ""
     samples: Path | None = None
-    pictures: list[Path] = field(default_factory=list)
+    loss_curves: Path | None = None
 
     @property
-    def seed(self) -> float | str | None:
-        return self.hyperparameters.get("seed")
+    def seed(self) -> str:
+        """All its seeds, of which there is mostly one."""
+        seeds = [str(self.hyperparameters[name]) for name in sorted(SEEDS, key=len) if name in self.hyperparameters]
+        return "/".join(seeds if len(set(seeds)) > 1 else seeds[:1]) or "–"
 
 
 def find_runs(words: Sequence[str]) -> tuple[list[Run], list[str]]:
@@ -90,21 +92,27 @@ def _read(folder: Path) -> Run:
         folder,
         folder.name,
         state,
-        hyperparameters(settings),
+        _deciding(settings),
         settings.get("optimized_metric"),
         results if (folder / RESULTS).exists() else {},
         status.get("error", ""),
         trace.read_text(errors="replace") if trace.exists() else "",
         max((folder / "samples").glob("epoch_*.png"), default=None),
-        [path for name in ("loss_curves.png", "real_and_fake.png") if (path := folder / name).exists()],
+        curves if (curves := folder / "loss_curves.png").exists() else None,
     )
+
+
+def _deciding(settings: dict[str, Any]) -> dict[str, float | str]:
+    """Flat, the settings that decide what is computed, and how long the run is."""
+    free = tuple(f"{name}." for name in FREE_ON_RESUME - {"trainer.max_epochs"})
+    return {name: value for name, value in flatten(settings).items() if not f"{name}.".startswith(free)}
 
 
 def _name(runs: list[Run]) -> None:
     """Runs of several folders may have the same name in each."""
     if len({run.name for run in runs}) < len(runs):
         for run in runs:
-            run.name = "/".join(run.folder.parts[-2:])
+            run.name = str(run.folder)
 
 
 def read_curves(run: Run) -> dict[str, Curve]:

@@ -8,6 +8,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from gan_lightning.errors import UserError
+from gan_lightning.jobs import but_for_length
 from gan_lightning.sweep import Sweep
 
 
@@ -47,7 +48,12 @@ class GridSweeper(Sweeper):
                 sweep.check_metric(waiting[0])
             sweep.save_config()
             try:
-                sweep.launch(waiting)
+                sweep.launch(waiting, side_by_side=len({but_for_length(job.settings) for job in jobs}))
             finally:
                 sweep.summarise(jobs)
-            sweep.conclude(jobs)
+            sweep.write_report()
+            if failed := sweep.failed(jobs):
+                raise UserError(
+                    f"{len(failed)} of {len(jobs)} jobs did not succeed, for one {failed[0]};"
+                    " the same command runs them again and skips the others"
+                )

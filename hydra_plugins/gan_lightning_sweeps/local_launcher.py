@@ -1,15 +1,16 @@
 """The launcher that uses the whole machine. Hydra finds its plugins in this namespace alone."""
 
+import contextlib
 import logging
-import multiprocessing
+import multiprocessing.connection
 import os
-import queue
+import signal
 import sys
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cloudpickle
 from hydra.core.singleton import Singleton
@@ -44,6 +45,7 @@ class LocalLauncher(Launcher):
                 raise UserError(f"hydra.launcher.{name} must be a whole number of at least 1, or null, not {value!r}")
         self._n_jobs = n_jobs
         self._threads = threads
+        self._most: int | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context = hydra_context
@@ -57,55 +59,98 @@ class LocalLauncher(Launcher):
             return (gpus * (self._n_jobs or 1))[: self._n_jobs or len(gpus)]
         return [None] * (self._n_jobs or max(1, min(_cores(), _memory() // MEMORY_OF_A_JOB)))
 
+    def share_among(self, jobs: int) -> None:
+        """Share the machine among so many jobs, even if fewer are launched."""
+        self._most = jobs
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        slots = self.slots()
-        slots = slots[: len(job_overrides)]
+        slots = self.slots()[: self._most or len(job_overrides)]
         threads = self._threads or max(1, _cores() // len(slots))
-        free: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        for slot in slots:
-            free.put(slot)
-        log.info("%d jobs, %d at a time, %d threads each", len(job_overrides), len(slots), threads)
-
-        def run(numbered: tuple[int, Sequence[str]]) -> JobReturn:
-            slot = free.get()
-            try:
-                return self._run(*numbered, slot, threads)
-            finally:
-                free.put(slot)
-
-        pool = ThreadPoolExecutor(len(slots))
+        side_by_side = min(len(slots), len(job_overrides))
+        log.info("%d jobs, %d at a time, %d threads each", len(job_overrides), side_by_side, threads)
+        waiting = list(enumerate(job_overrides))
+        running: dict[Any, _Running] = {}
+        results: dict[int, JobReturn] = {}
         try:
-            return list(pool.map(run, enumerate(job_overrides, start=initial_job_idx)))
-        finally:
-            pool.shutdown(cancel_futures=True)  # on Ctrl-C, which the jobs at work have received, too
+            while waiting or running:
+                while waiting and slots:
+                    place, overrides = waiting.pop(0)
+                    with _without_ctrl_c():
+                        started = self._start(place, initial_job_idx + place, overrides, slots.pop(), threads)
+                        running[started.receiver] = started
+                for receiver in multiprocessing.connection.wait(list(running)):
+                    ended = running.pop(receiver)
+                    results[ended.place] = ended.result()
+                    slots.append(ended.slot)
+        except KeyboardInterrupt:
+            _stop([one.process for one in running.values()])
+            raise
+        return [results[place] for place in range(len(job_overrides))]
 
-    def _run(self, number: int, overrides: Sequence[str], gpu: str | None, threads: int) -> JobReturn:
-        with _starting:
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-            with open_dict(config.hydra.job):
-                config.hydra.job.id = str(number)
-                config.hydra.job.num = number
-            folder = Path(config.hydra.sweep.dir, config.hydra.sweep.subdir)
-            folder.mkdir(parents=True, exist_ok=True)
-            log.info("began      %s", folder.name)
-            job = cloudpickle.dumps((self.hydra_context, self.task_function, config, Singleton.get_state()))
-            environment = {"OMP_NUM_THREADS": str(threads)} | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
-            receiver, sender = multiprocessing.Pipe(duplex=False)
-            process = _processes().Process(target=_work, args=(job, environment, folder / CONSOLE, sender))
-            process.start()
-            sender.close()
+    def _start(self, place: int, number: int, overrides: Sequence[str], slot: str | None, threads: int) -> "_Running":
+        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(config.hydra.job):
+            config.hydra.job.id = str(number)
+            config.hydra.job.num = number
+        folder = Path(config.hydra.sweep.dir, config.hydra.sweep.subdir)
+        folder.mkdir(parents=True, exist_ok=True)
+        log.info("began        %s", folder.name)
+        job = cloudpickle.dumps((self.hydra_context, self.task_function, config, Singleton.get_state()))
+        environment = {"OMP_NUM_THREADS": str(threads)} | ({} if slot is None else {"CUDA_VISIBLE_DEVICES": slot})
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        process = _processes().Process(target=_work, args=(job, environment, folder / CONSOLE, sender))
+        process.start()
+        sender.close()
+        return _Running(place, slot, folder, process, receiver)
+
+
+class _Running(NamedTuple):
+    """A job at work."""
+
+    place: int
+    slot: str | None
+    folder: Path
+    process: Any
+    receiver: Any
+
+    def result(self) -> JobReturn:
+        """What became of it, once it has said so or ended."""
         try:
-            result: JobReturn = receiver.recv()
-        except EOFError:  # it died
-            result = JobReturn(overrides=overrides, status=JobStatus.FAILED)
+            result: JobReturn = self.receiver.recv()
+        except Exception:  # the end of the pipe, or an error that cannot be told to another process
+            result = JobReturn(status=JobStatus.FAILED)
             result.return_value = UserError("the job's process died")
-        process.join()
-        log.info("%-10s %s", "ended" if result.status == JobStatus.COMPLETED else "failed", folder.name)
+        self.process.join()
+        log.info("%-11s  %s", "ended" if result.status == JobStatus.COMPLETED else "failed", self.folder.name)
         return result
 
 
-_starting = threading.Lock()
-"""Composing settings and starting processes is for one thread at a time."""
+def _stop(processes: list[Any]) -> None:
+    """Ask jobs to write a checkpoint and end, as Ctrl-C does; where that is pressed again, end them."""
+    try:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(process.pid, signal.SIGINT)
+        for process in processes:
+            process.join()
+    except KeyboardInterrupt:
+        for process in processes:
+            process.kill()
+        raise
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Jobs, and what starts them, do not see Ctrl-C: it is for this process, which asks each job once to end."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # as it starts, it lets Ctrl-C through again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _processes() -> Any:
@@ -125,6 +170,9 @@ def _work(job: bytes, environment: dict[str, str], console: Path, sender: Any) -
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(file.fileno(), stream.fileno())
+    if hasattr(os, "setsid"):
+        os.setsid()  # away from the terminal and its Ctrl-C
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     import torch
 
     torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))
@@ -166,4 +214,5 @@ def _gpus() -> list[str]:
     import torch
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return visible.split(",") if visible else [str(number) for number in range(torch.cuda.device_count())]
+    names = visible.split(",") if visible else map(str, range(torch.cuda.device_count()))
+    return list(names)[: torch.cuda.device_count()]

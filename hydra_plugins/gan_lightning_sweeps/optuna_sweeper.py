@@ -3,6 +3,7 @@
 Hydra's own plugin for Optuna asks for a version of it that is years old, so this one stands on the current one.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
@@ -12,9 +13,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from gan_lightning.checks import whole_number
+from gan_lightning.cli import MISTAKES
 from gan_lightning.config import word
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, one_line
 from gan_lightning.jobs import State
+from gan_lightning.quantities import QUANTITIES
 from gan_lightning.study import open_study_file
 from gan_lightning.sweep import Job, Sweep
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
+
+
+log = logging.getLogger(__name__)
 
 
 class OptunaSweeper(Sweeper):
@@ -34,7 +40,7 @@ class OptunaSweeper(Sweeper):
     Args:
         params: keys with what to search, as on the command line, which wins: `interval(0, 0.5)`, `tag(log,
             interval(1e-5, 1e-3))`, `range(1, 6)`, `choice(a, b)` or `a,b`.
-        direction: `minimize` or `maximize`.
+        direction: `minimize` or `maximize`; None for what the metric itself says.
         n_trials: of the whole study.
         n_startup_trials: random ones in the beginning.
         n_jobs: trials at a time; None for as many as the launcher runs.
@@ -44,7 +50,7 @@ class OptunaSweeper(Sweeper):
     def __init__(
         self,
         params: dict[str, Any],
-        direction: str = "minimize",
+        direction: str | None = None,
         n_trials: int = 20,
         n_startup_trials: int = 10,
         n_jobs: int | None = None,
@@ -54,8 +60,8 @@ class OptunaSweeper(Sweeper):
         whole_number("hydra.sweeper.n_startup_trials", n_startup_trials, at_least=1)
         if n_jobs is not None:
             whole_number("hydra.sweeper.n_jobs", n_jobs, at_least=1)
-        if direction not in ("minimize", "maximize"):
-            raise ValueError(f"hydra.sweeper.direction must be minimize or maximize, not {direction!r}")
+        if direction not in (None, "minimize", "maximize"):
+            raise ValueError(f"hydra.sweeper.direction must be minimize, maximize or null, not {direction!r}")
         self.params = params
         self.direction = direction
         self.n_trials = n_trials
@@ -66,6 +72,7 @@ class OptunaSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.sweep_of_jobs = Sweep(hydra_context, task_function, config)
         self.journal = self.sweep_of_jobs.folder / "study.journal"
+        self.prunes = config.callbacks.get("pruning") is not None
 
     def sweep(self, arguments: list[str]) -> None:
         import optuna  # here and below, not above: every command looks at its plugins
@@ -75,37 +82,52 @@ class OptunaSweeper(Sweeper):
         searched, self.fixed = sweep.parse(self.params, arguments)
         if not searched:
             raise UserError("there is nothing to search: hydra.sweeper.params is empty, or has single values only")
+        self.size = len(searched)
         space = {override.get_key_element(): _distribution(override) for override in searched}
         with sweep.claimed():
             probe = self._job({key: _any_value(distribution) for key, distribution in space.items()}, trial=0)
-            if probe.settings["optimized_metric"] is None:
+            metric = probe.settings["optimized_metric"]
+            if metric is None:
                 raise UserError("a search needs a metric: optimized_metric=frechet_distance with callbacks=evaluation")
             sweep.check_metric(probe)
+            direction = self.direction or self._direction_of(metric)
             study = optuna.create_study(
                 study_name="sweep",
                 storage=open_study_file(str(self.journal)),
-                direction=self.direction,  # type: ignore[arg-type]
+                direction=direction,  # type: ignore[arg-type]
                 load_if_exists=True,
             )
-            if (
-                any(trial.distributions != space for trial in study.trials)
-                or study.direction.name.lower() != self.direction
-            ):
+            searched_before = study.user_attrs.get("metric", metric), study.direction.name.lower()
+            if searched_before != (metric, direction) or any(_elsewhere(trial, space) for trial in study.trials):
                 raise UserError(f"{sweep.folder} holds a search over other settings; choose another output_dir")
+            study.set_user_attr("metric", metric)
             sweep.save_config()
-            jobs = {trial.number: self._job(trial.params, trial.number) for trial in study.trials}
+            jobs: dict[int, Job] = {}
             try:
                 self._search(study, space, jobs)
             finally:
                 sweep.summarise(list(jobs.values()))
-            sweep.conclude(list(jobs.values()))
+            sweep.write_report()
+            failed = sweep.failed(list(jobs.values()))
+            if failed and len(failed) == len(study.trials):
+                raise UserError(f"none of {len(failed)} trials succeeded; {failed[0]}")
+
+    @staticmethod
+    def _direction_of(metric: str) -> str:
+        better = QUANTITIES[metric].better if metric in QUANTITIES else ""
+        if not better:
+            raise UserError(f"hydra.sweeper.direction must say whether to minimize or to maximize {metric}")
+        return "maximize" if better == "higher" else "minimize"
 
     def _search(self, study: "Study", space: "dict[str, BaseDistribution]", jobs: dict[int, Job]) -> None:
-        """Run trials until there are enough; `jobs` gets theirs."""
+        """Run trials until there are enough; `jobs` gets those that there are, also from before."""
         from optuna.samplers import TPESampler
         from optuna.trial import TrialState
 
         at_a_time = self.n_jobs or self.sweep_of_jobs.parallel_jobs
+        for trial in study.trials:
+            if trial.state != TrialState.RUNNING:
+                self._compose(study, trial, jobs)
         interrupted = study.get_trials(states=[TrialState.RUNNING])
         while interrupted or len(study.trials) < self.n_trials:
             batch, interrupted = interrupted[:at_a_time], interrupted[at_a_time:]
@@ -116,14 +138,40 @@ class OptunaSweeper(Sweeper):
                 )
                 numbers = [study.ask(space).number for _ in range(min(at_a_time, self.n_trials - len(study.trials)))]
                 batch = [study.trials[number] for number in numbers]
-            jobs |= {trial.number: self._job(trial.params, trial.number) for trial in batch}
-            self.sweep_of_jobs.launch([jobs[trial.number] for trial in batch if not jobs[trial.number].is_done])
+            batch = [trial for trial in batch if self._compose(study, trial, jobs)]
+            waiting = {jobs[trial.number].folder: jobs[trial.number] for trial in batch}  # some may be alike
+            self.sweep_of_jobs.launch([job for job in waiting.values() if not job.is_done], side_by_side=at_a_time)
             for trial in batch:
                 _tell(study, trial, jobs[trial.number])
 
+    def _compose(self, study: "Study", trial: "FrozenTrial", jobs: dict[int, Job]) -> bool:
+        """Whether a trial's settings go together; the study is told if not, or if it was killed while it drew them."""
+        from optuna.trial import TrialState
+
+        try:
+            jobs[trial.number] = self._job(trial.params, trial.number)
+            complete = len(trial.params) == self.size
+        except MISTAKES as mistake:
+            log.error("trial %d: %s", trial.number, one_line(mistake))
+            complete = False
+        if not complete and trial.state == TrialState.RUNNING:
+            study.tell(trial.number, state=TrialState.FAIL)
+        return complete
+
     def _job(self, params: dict[str, Any], trial: int) -> Job:
-        for_pruning = [word("callbacks.pruning.journal", str(self.journal)), f"callbacks.pruning.trial={trial}"]
-        return self.sweep_of_jobs.job([f"{key}={value}" for key, value in params.items()], [*self.fixed, *for_pruning])
+        fixed = list(self.fixed)
+        if self.prunes:
+            fixed += [word("callbacks.pruning.journal", str(self.journal)), f"callbacks.pruning.trial={trial}"]
+        return self.sweep_of_jobs.job([f"{key}={value}" for key, value in params.items()], fixed)
+
+
+def _elsewhere(trial: "FrozenTrial", space: "dict[str, BaseDistribution]") -> bool:
+    """Whether a trial is of another space; one that was killed while it drew its settings has a part of them."""
+    from optuna.trial import TrialState
+
+    if trial.state == TrialState.COMPLETE:
+        return trial.distributions != space
+    return not trial.distributions.items() <= space.items()
 
 
 def _tell(study: "Study", trial: "FrozenTrial", job: Job) -> None:

@@ -14,7 +14,7 @@ from gan_lightning.reports.runs import Run
 
 
 def a_run(seed: int = 0, *, state: State = State.COMPLETED, metric: float | None = 1.0, **settings: object) -> Run:
-    hyperparameters = {"seed": seed, "gan.seed": seed, "dataset": "MNIST", **settings}
+    hyperparameters = {"dataset": "MNIST", "seed": seed, "gan.seed": seed} | settings
     results = {"frechet_distance": metric, "coverage": None if metric is None else -metric}
     return Run(Path("run"), "run", state, hyperparameters, None, results if state is State.COMPLETED else {})
 
@@ -46,9 +46,17 @@ def test_seeds_become_mean_and_standard_deviation() -> None:
     assert [group.values for group in groups(runs, "coverage")] == [group.values for group in found]
 
 
+def test_runs_whose_settings_look_alike_are_not_one() -> None:
+    runs = [a_run(metric=x, lr=rate) for rate, x in ((1e-4, 1.0), (1.000001e-4, 2.0))]
+    assert [group.mean for group in groups(runs, "frechet_distance")] == [1.0, 2.0]
+    runs = [a_run(0, metric=x, **{"gan.seed": seed}) for seed, x in ((1, 10.0), (2, 20.0), (3, 30.0))]
+    (group,) = groups(runs, "frechet_distance")
+    assert (group.mean, group.std, len(group.seeds)) == (20, 10, 3)
+
+
 def test_what_is_not_finished_or_diverged_comes_last_and_does_not_count() -> None:
     runs = [a_run(0, metric=None), a_run(1, state=State.RUNNING), a_run(2, metric=2.0), a_run(3, metric=1.0)]
-    assert [run.seed for run in ranked(runs, "frechet_distance")][:2] == [3, 2]
+    assert [run.seed for run in ranked(runs, "frechet_distance")][:2] == ["3", "2"]
     (group,) = groups(runs, "frechet_distance")
     assert group.mean == 1.5
     (group,) = groups(runs[:2], "frechet_distance")
