@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from gan_lightning.config import differences, read_checkpoint, read_settings
 from gan_lightning.errors import UserError, one_line
+from gan_lightning.event_files import read_events
 from gan_lightning.whole_files import read_json, write_json
 
 LOCK, STATUS, RESULTS, TRACEBACK = ".lock", "status.json", "metrics.json", "traceback.txt"
@@ -214,10 +215,6 @@ def _copy_records(shorter: Path, folder: Path) -> None:
 
     Of what TensorBoard shows, the hyperparameters are not the same, and the final numbers were not final.
     """
-    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.summary.writer.record_writer import RecordWriter
-
     if (shorter / "samples").exists():
         shutil.copytree(shorter / "samples", folder / "samples")
     if (shorter / BEST).exists():
@@ -225,8 +222,6 @@ def _copy_records(shorter: Path, folder: Path) -> None:
         shutil.copy(shorter / BEST, folder / BEST)
     for path in shorter.glob("events.out.tfevents.*"):
         with (folder / path.name).open("wb") as file:
-            writer = RecordWriter(file)
-            for record in RawEventFileLoader(str(path)).Load():
-                tags = [value.tag for value in Event.FromString(record).summary.value]
-                if not any(tag.startswith(("_hparams_/", "final/")) for tag in tags):
-                    writer.write(record)
+            for stored, event in read_events(path):
+                if not any(value.tag.startswith(("_hparams_/", "final/")) for value in event.summary.value):
+                    file.write(stored)

@@ -125,7 +125,7 @@ def run_evaluate(run: Run) -> Run:
 
 @pytest.fixture(scope="session")
 def classifiers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A data folder in which the classifier of the 5,000 digits is trained already; all processes of pytest share it."""
+    """A data folder in which the classifier of the 5,000 digits is trained already; all processes share it."""
     mine = tmp_path_factory.getbasetemp()
     folder = (mine if worker_id == "master" else mine.parent) / "classifiers"
     classifier_of(MNIST5k(data_dir=str(folder)))

@@ -32,7 +32,7 @@ def test_every_command_runs_in_the_order_given(run: Run, data_dir: Path, monkeyp
         words = shlex.split(command)
         if words[0] == "make":
             (words,) = [shlex.split(line) for line in recipe(words[1])]
-            if "pytest" in words[0]:
+            if any("pytest" in word for word in words):
                 continue  # these very tests
         if words[:2] == ["tensorboard", "--logdir"]:
             assert list(Path(words[2]).rglob("events.out.tfevents*"))

@@ -1,6 +1,5 @@
 """Runs as a report sees them, finished or not: what their folders hold."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from gan_lightning.config import FREE_ON_RESUME, SEEDS, expand, read_settings, with_numbers
 from gan_lightning.errors import UserError
+from gan_lightning.event_files import read_scalars
 from gan_lightning.hyperparameters import flatten
 from gan_lightning.jobs import RESULTS, STATUS, TRACEBACK, State, read_results, read_status
 
@@ -117,18 +117,11 @@ def _name(runs: list[Run]) -> None:
 
 def read_curves(run: Run) -> dict[str, Curve]:
     """The run's scalars by their tags in TensorBoard, also of a run that is at work."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    nothing_else = dict.fromkeys(("images", "audio", "histograms", "compressedHistograms", "tensors", "graph"), 1)
-    logging.getLogger("tensorboard").setLevel(logging.WARNING)  # it tells of each file
-    events = EventAccumulator(str(run.folder), size_guidance={"scalars": 0, **nothing_else})
-    events.Reload()
-    curves = {tag: events.Scalars(tag) for tag in events.Tags()["scalars"] if not tag.startswith("final/")}
-    last_epoch = max((point.value for point in curves.get("epoch", [])), default=1)
-    last_step = max((point.step for point in curves.get("epoch", [])), default=1)
-    epochs_a_step = last_epoch / last_step
+    curves = read_scalars(run.folder)
+    steps, epochs = zip(*curves.get("epoch", [(1, 1.0)]), strict=True)
+    epochs_a_step = max(epochs) / max(steps)
     return {
-        tag: [(point.step * epochs_a_step, point.value) for point in points]
+        tag: [(step * epochs_a_step, value) for step, value in points]
         for tag, points in curves.items()
-        if tag != "epoch"
+        if tag != "epoch" and not tag.startswith("final/")
     }
