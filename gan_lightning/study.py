@@ -7,6 +7,10 @@ if TYPE_CHECKING:
     from optuna.storages import JournalStorage
 
 
+STUDY = "sweep"
+"""The name of the study, the only one in its file."""
+
+
 def open_study_file(path: str) -> "JournalStorage":
     """A file that several processes may read and write at a time; made if it is missing.
 

@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.statistics import Statistics
-from gan_lightning.study import open_study_file
+from gan_lightning.study import STUDY, open_study_file
 
 
 class Pruning(Callback):
@@ -36,7 +36,7 @@ class Pruning(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         import optuna
 
-        study = optuna.load_study(study_name=None, storage=open_study_file(self._journal), pruner=self._pruner)
+        study = optuna.load_study(study_name=STUDY, storage=open_study_file(self._journal), pruner=self._pruner)
         trial = study.trials[self._number]
         self._trial = optuna.trial.Trial(study, trial._trial_id)
         self._reported = set(trial.intermediate_values)  # by this trial, before it was interrupted

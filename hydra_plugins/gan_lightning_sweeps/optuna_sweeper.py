@@ -18,7 +18,7 @@ from gan_lightning.config import word
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.jobs import State
 from gan_lightning.quantities import QUANTITIES
-from gan_lightning.study import open_study_file
+from gan_lightning.study import STUDY, open_study_file
 from gan_lightning.sweep import Job, Sweep
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class OptunaSweeper(Sweeper):
             sweep.check_metric(probe)
             direction = self.direction or self._direction_of(metric)
             study = optuna.create_study(
-                study_name="sweep",
+                study_name=STUDY,
                 storage=open_study_file(str(self.journal)),
                 direction=direction,  # type: ignore[arg-type]
                 load_if_exists=True,
