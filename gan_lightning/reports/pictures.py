@@ -1,6 +1,7 @@
 """The pictures of a report."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 from matplotlib import colormaps
@@ -61,7 +62,7 @@ def draw_side_by_side(runs: dict[str, Run]) -> Figure:
 
     figure = Figure(figsize=(10, 5.4), layout="constrained")
     for axes, (caption, run) in zip(figure.subplots(1, len(runs)), runs.items(), strict=True):
-        axes.set_title(caption, fontsize=9)
+        axes.set_title("\n".join(fill(line, 70) for line in caption.splitlines()), fontsize=9)
         axes.set_axis_off()
         if run.samples is not None:
             axes.imshow(imread(run.samples), cmap="gray", vmin=0, vmax=1)

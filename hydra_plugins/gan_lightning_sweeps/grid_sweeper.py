@@ -41,11 +41,11 @@ class GridSweeper(Sweeper):
             if not list(override.sweep_string_iterator()):
                 raise UserError(f"the sweep is empty: {override.input_line} has no value")
         (combinations,) = BasicSweeper.split_arguments(swept, max_batch_size=None)
+        jobs = list({job.folder: job for job in (sweep.job(each, fixed) for each in combinations)}.values())
+        if not all(job.is_done for job in jobs):
+            sweep.check_metric(jobs[0])
         with sweep.claimed():
-            jobs = list({job.folder: job for job in (sweep.job(each, fixed) for each in combinations)}.values())
             waiting = [job for job in jobs if not job.is_done]
-            if waiting:
-                sweep.check_metric(waiting[0])
             sweep.save_config()
             try:
                 sweep.launch(waiting, side_by_side=len({but_for_length(job.settings) for job in jobs}))

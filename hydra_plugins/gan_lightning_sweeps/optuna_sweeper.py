@@ -84,23 +84,14 @@ class OptunaSweeper(Sweeper):
             raise UserError("there is nothing to search: hydra.sweeper.params is empty, or has single values only")
         self.size = len(searched)
         space = {override.get_key_element(): _distribution(override) for override in searched}
+        probe = self._job({key: _any_value(distribution) for key, distribution in space.items()}, trial=0)
+        metric = probe.settings["optimized_metric"]
+        if metric is None:
+            raise UserError("a search needs a metric: optimized_metric=frechet_distance with callbacks=evaluation")
+        sweep.check_metric(probe)
+        direction = self.direction or self._direction_of(metric)
         with sweep.claimed():
-            probe = self._job({key: _any_value(distribution) for key, distribution in space.items()}, trial=0)
-            metric = probe.settings["optimized_metric"]
-            if metric is None:
-                raise UserError("a search needs a metric: optimized_metric=frechet_distance with callbacks=evaluation")
-            sweep.check_metric(probe)
-            direction = self.direction or self._direction_of(metric)
-            study = optuna.create_study(
-                study_name=STUDY,
-                storage=open_study_file(str(self.journal)),
-                direction=direction,  # type: ignore[arg-type]
-                load_if_exists=True,
-            )
-            searched_before = study.user_attrs.get("metric", metric), study.direction.name.lower()
-            if searched_before != (metric, direction) or any(_elsewhere(trial, space) for trial in study.trials):
-                raise UserError(f"{sweep.folder} holds a search over other settings; choose another output_dir")
-            study.set_user_attr("metric", metric)
+            study = self._study(metric, direction, space)
             sweep.save_config()
             jobs: dict[int, Job] = {}
             try:
@@ -111,6 +102,18 @@ class OptunaSweeper(Sweeper):
             failed = sweep.failed(list(jobs.values()))
             if failed and len(failed) == len(study.trials):
                 raise UserError(f"none of {len(failed)} trials succeeded; {failed[0]}")
+
+    def _study(self, metric: str, direction: Any, space: "dict[str, BaseDistribution]") -> "Study":
+        """The study in the sweep's folder, or a new one there."""
+        import optuna
+
+        storage = open_study_file(str(self.journal))
+        study = optuna.create_study(study_name=STUDY, storage=storage, direction=direction, load_if_exists=True)
+        before = study.user_attrs.get("metric", metric), study.direction.name.lower()
+        if before != (metric, direction) or any(_elsewhere(trial, space) for trial in study.trials):
+            raise UserError(f"{self.journal.parent} holds a search over other settings; choose another output_dir")
+        study.set_user_attr("metric", metric)
+        return study
 
     @staticmethod
     def _direction_of(metric: str) -> str:
