@@ -23,7 +23,7 @@ tensorboard: .venv/installed ## look at all runs in outputs/
 	$(BIN)/tensorboard --logdir outputs --samples_per_plugin images=500
 
 test: lint ## install, format and lint, types, tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
 
 lint: .venv/installed-dev ## the checks that run nothing
 	$(BIN)/ruff format --check

@@ -186,8 +186,8 @@ class Sweep:
         from gan_lightning.report import PAGE, write_report
 
         page = self.folder / "report" / PAGE
-        last_change = max((path.stat().st_mtime for path in self.folder.glob(f"*/{STATUS}")), default=0.0)
-        if not page.exists() or page.stat().st_mtime < last_change:
+        changes = [path.stat().st_mtime for path in self.folder.glob(f"*/{STATUS}")]
+        if changes and (not page.exists() or page.stat().st_mtime < max(changes)):
             log.info("\n%s", write_report([str(self.folder)], page.parent))
 
     def failed(self, jobs: Sequence[Job]) -> list[str]:

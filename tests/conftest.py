@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import pickle
 import re
 import struct
@@ -22,7 +23,7 @@ from torchvision import datasets
 
 from gan_lightning import evaluate, sample, train
 from gan_lightning.data.mnist5k import MNIST5k
-from gan_lightning.features.classifier import classifier_of
+from gan_lightning.features import classifier
 
 NUM_TRAIN, NUM_TEST = 40, 10
 
@@ -71,6 +72,17 @@ def write_cifar10(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, di
     monkeypatch.setattr(datasets.CIFAR10, "test_list", [["test_batch", md5("test_batch")]])
     monkeypatch.setattr(datasets.CIFAR10, "meta", {**datasets.CIFAR10.meta, "md5": md5("batches.meta")})
     return batches
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A door sends what is logged to its run's folder, which is no business of the next test."""
+    root = logging.getLogger()
+    before = list(root.handlers)
+    yield
+    for handler in set(root.handlers) - set(before):
+        handler.close()
+    root.handlers[:] = before
 
 
 @pytest.fixture
@@ -128,7 +140,10 @@ def classifiers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pat
     """A data folder in which the classifier of the 5,000 digits is trained already; all processes share it."""
     mine = tmp_path_factory.getbasetemp()
     folder = (mine if worker_id == "master" else mine.parent) / "classifiers"
-    classifier_of(MNIST5k(data_dir=str(folder)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classifier, "EPOCHS", 2)  # good enough, in a third of the time
+        patch.setattr(classifier, "MIN_STEPS", 1)
+        classifier.classifier_of(MNIST5k(data_dir=str(folder)))
     return folder
 
 

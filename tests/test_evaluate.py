@@ -78,11 +78,12 @@ def test_seeds_are_taken_together_and_other_settings_apart(run: Run, evaluate: R
     outcome = evaluate("ckpt=sweep", "metrics=[frechet,equilibrium]")
     assert outcome.exit_code == 0, outcome.stderr
     (found,) = results()["evaluations"]
-    names = [f"optimizer.lr-{rate}+seed-{seed}" for rate in (0.0001, 0.001) for seed in (0, 1, 2)]
-    assert [model["checkpoint"] for model in found["models"]] == [f"sweep/{n}/checkpoints/last.ckpt" for n in names]
+    by_name = {Path(model["checkpoint"]).parts[1]: model["metrics"] for model in found["models"]}
+    assert by_name.keys() == {f"optimizer.lr-{rate}+seed-{seed}" for rate in (0.0001, 0.001) for seed in (0, 1, 2)}
     assert [mean["seeds"] for mean in found["means"]] == [[0, 1, 2], [0, 1, 2]]
-    assert [Path(path).parts[1] for path in found["means"][1]["checkpoints"]] == names[3:]
-    of_first = [found["models"][n]["metrics"]["frechet_distance"] for n in (0, 1, 2)]
+    first = [Path(path).parts[1] for path in found["means"][0]["checkpoints"]]
+    assert first == [f"optimizer.lr-0.0001+seed-{seed}" for seed in (0, 1, 2)]
+    of_first = [by_name[name]["frechet_distance"] for name in first]
     assert found["means"][0]["mean"]["frechet_distance"] == pytest.approx(statistics.fmean(of_first))
     assert found["means"][0]["std"]["frechet_distance"] == pytest.approx(statistics.stdev(of_first))
     assert f"{statistics.fmean(of_first):.4g} ± {statistics.stdev(of_first):.2g}" in outcome.stdout

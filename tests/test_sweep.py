@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from conftest import SHORT, Run, assert_same_weights, tensorboard, weights
 from filelock import FileLock
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_cli import the_one_line
@@ -178,7 +179,7 @@ def test_a_launcher_that_breaks_ends_in_a_line(run: Run, monkeypatch: pytest.Mon
     def lose(*_: object, **__: object) -> None:
         raise RuntimeError("the cluster lost the job")
 
-    monkeypatch.setattr(BasicLauncher, "launch", lose)
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=lose))
     outcome = run(*SWEEP, "seed=0,1")
     assert outcome.exit_code == 1
     assert "2 of 2 jobs did not succeed, for one seed-0: the cluster lost the job" in outcome.stderr
