@@ -23,7 +23,7 @@ from torchvision import datasets
 
 from gan_lightning import evaluate, sample, train
 from gan_lightning.data.mnist5k import MNIST5k
-from gan_lightning.features import classifier
+from gan_lightning.features.classifier import classifier_of
 
 NUM_TRAIN, NUM_TEST = 40, 10
 
@@ -140,10 +140,7 @@ def classifiers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pat
     """A data folder in which the classifier of the 5,000 digits is trained already; all processes share it."""
     mine = tmp_path_factory.getbasetemp()
     folder = (mine if worker_id == "master" else mine.parent) / "classifiers"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "EPOCHS", 2)  # good enough, in a third of the time
-        patch.setattr(classifier, "MIN_STEPS", 1)
-        classifier.classifier_of(MNIST5k(data_dir=str(folder)))
+    classifier_of(MNIST5k(data_dir=str(folder)))
     return folder
 
 

@@ -84,7 +84,7 @@ class OptunaSweeper(Sweeper):
             raise UserError("there is nothing to search: hydra.sweeper.params is empty, or has single values only")
         self.size = len(searched)
         space = {override.get_key_element(): _distribution(override) for override in searched}
-        probe = self._job({key: _any_value(distribution) for key, distribution in space.items()}, trial=0)
+        probe = self._job({override.get_key_element(): _any_value(override) for override in searched}, trial=0)
         metric = probe.settings["optimized_metric"]
         if metric is None:
             raise UserError("a search needs a metric: optimized_metric=frechet_distance with callbacks=evaluation")
@@ -208,5 +208,6 @@ def _distribution(override: Override) -> "BaseDistribution":
         raise UserError(f"hydra.sweeper.params: {key}: {reason}") from reason
 
 
-def _any_value(distribution: "BaseDistribution") -> Any:
-    return distribution.choices[0] if hasattr(distribution, "choices") else getattr(distribution, "low")  # noqa: B009
+def _any_value(override: Override) -> Any:
+    value = override.value()
+    return value.start if isinstance(value, IntervalSweep) else next(override.sweep_string_iterator())
