@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -165,12 +165,13 @@ class Sweep:
             batch = [job for job in waiting if job in wave.values()]
             try:
                 results = self.launcher.launch([job.overrides for job in batch], initial_job_idx=self._launched)
+                failed = [result._return_value if result.status != JobStatus.COMPLETED else None for result in results]
             except Exception as reason:  # a cluster tells in this way that it lost a job
                 log.error("error: %s", one_line(reason))
-                results = [_failed(reason) for _ in batch]
-            for job, result in zip(batch, results, strict=True):
-                if result.status != JobStatus.COMPLETED and not job.is_done:
-                    self._errors[job.folder] = one_line(result._return_value)
+                failed = [reason] * len(batch)
+            for job, error in zip(batch, failed, strict=True):
+                if error is not None and not job.is_done:
+                    self._errors[job.folder] = one_line(error)
             self._launched += len(batch)
             waiting = [job for job in waiting if job not in batch]
 
@@ -201,9 +202,3 @@ class Sweep:
             outcome = job.outcome()
             return f"{metric} {'diverged' if outcome is None else format(outcome, '.4g')}"
         return read_status(job.folder).get("error", self._errors.get(job.folder, ""))
-
-
-def _failed(reason: Exception) -> JobReturn:
-    result = JobReturn(status=JobStatus.FAILED)
-    result.return_value = reason
-    return result

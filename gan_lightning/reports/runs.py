@@ -9,7 +9,7 @@ from gan_lightning.config import FREE_ON_RESUME, SEEDS, expand, read_settings, w
 from gan_lightning.errors import UserError
 from gan_lightning.event_files import read_scalars
 from gan_lightning.hyperparameters import flatten
-from gan_lightning.jobs import RESULTS, STATUS, TRACEBACK, State, read_results, read_status
+from gan_lightning.jobs import STATUS, TRACEBACK, State, read_results, read_status
 
 Curve = list[tuple[float, float]]
 """Points (epoch, value)."""
@@ -94,7 +94,7 @@ def _read(folder: Path) -> Run:
         state,
         _deciding(settings),
         settings.get("optimized_metric"),
-        results if (folder / RESULTS).exists() else {},
+        results,
         status.get("error", ""),
         trace.read_text(errors="replace") if trace.exists() else "",
         max((folder / "samples").glob("epoch_*.png"), default=None),
