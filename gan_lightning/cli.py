@@ -7,7 +7,10 @@ import logging
 import os
 import re
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,10 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException, MissingConfigException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.config import CONF
+from gan_lightning.config import CONF, PACKAGE
 from gan_lightning.errors import UserError, one_line
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
 
 
 MULTIRUN = ("-m", "--multirun")
+CONFIG_DIR = ("--config-dir", "-cd")
 EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 """Options that come with a package of their own, and what this project calls it."""
 
@@ -45,7 +49,8 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[.
             show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
             # Hydra refuses -m between two overrides.
             words = sorted(sys.argv[1:] if args is None else args, key=lambda word: word not in MULTIRUN)
-            if any(word.startswith("hparams_search=") for word in words) and not any(word[0] == "-" for word in words):
+            flags = {word.partition("=")[0] for word in words if word.startswith("-")}
+            if any(word.startswith("hparams_search=") for word in words) and flags <= {*CONFIG_DIR}:
                 # Such a choice asks for it, too, but Hydra would not see that beside a mistake, and complain of lists.
                 words.insert(0, MULTIRUN[0])
 
@@ -62,10 +67,12 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[.
                         # In the job's own log; the sweep goes on, and fails at its end.
                         log.error("error: %s", _explain(mistake, config_name, words))
                         raise
-                    _remove_empty(Path(HydraConfig.get().runtime.output_dir))
                     if show_traceback:
                         raise
                     _exit(_explain(mistake, config_name, words))
+                finally:
+                    if HydraConfig.get().mode != RunMode.MULTIRUN:
+                        _remove_empty(Path(HydraConfig.get().runtime.output_dir))
 
             try:
                 with _arguments(words), _hydra_raises():
@@ -88,23 +95,50 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[.
     return decorate
 
 
+def words(setting: Any) -> list[str]:
+    """A setting that is a word, or a list of words, as a list."""
+    return [str(word) for word in setting] if isinstance(setting, ListConfig) else [str(setting)]
+
+
 @contextlib.contextmanager
 def user_mistakes() -> Iterator[None]:
     """Where settings become objects: an object that refuses its settings means that the user chose wrong ones.
 
+    What settings cannot cause is an error in somebody's code, and loud. Nothing that runs a network belongs in here.
+
     Raises:
-        UserError: in place of whatever the object raised.
+        UserError: in place of what an object raised that settings may have caused.
     """
     try:
         yield
-    except (UserError, KeyboardInterrupt):
+    except UserError:
         raise
     except InstantiationException as mistake:
         where = re.search(r"full_key: (\S+)", str(mistake))
         cause = mistake.__cause__ or mistake
+        if not _settings_may_cause(cause):
+            raise cause from None
         raise UserError(f"{where[1]}: {one_line(cause)}" if where else one_line(cause)) from mistake
     except Exception as mistake:
+        if not _settings_may_cause(mistake):
+            raise
         raise UserError(one_line(mistake)) from mistake
+
+
+def _settings_may_cause(error: BaseException) -> bool:
+    """Whether an error may be the answer to a setting: a `ValueError`, or what a library says to its arguments."""
+    if isinstance(error, ValueError | OverflowError | MemoryError | OSError):
+        return True
+    files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [file.is_relative_to(PACKAGE) for file in files]
+    if not all(own or _is_of_a_library(file) for own, file in zip(ours, files, strict=True)):
+        return False  # it comes from code that the user has written
+    return isinstance(error, TypeError) or not ours[-1]
+
+
+def _is_of_a_library(file: Path) -> bool:
+    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return not file.is_absolute() or any(file.is_relative_to(folder) for folder in folders)
 
 
 def _explain(mistake: Exception, config_name: str, words: list[str]) -> str:
@@ -131,8 +165,10 @@ def _known_keys(config_name: str, words: list[str]) -> list[str]:
         def compose(*overrides: str) -> Any:
             return OmegaConf.to_container(hydra.compose(config_name, list(overrides), return_hydra_config=True))
 
-        groups = compose()["hydra"]["runtime"]["choices"]
-        settings = compose(*(word for word in words if word.partition("=")[0] in groups and "," not in word))
+        found = ", ".join(f"file://{Path(folder).absolute()}" for folder in config_dirs(words))
+        groups = compose(f"hydra.searchpath=[{found}]")["hydra"]["runtime"]["choices"]
+        chosen = [word for word in words if word.partition("=")[0] in groups and "," not in word]
+        settings = compose(f"hydra.searchpath=[{found}]", *chosen)
 
     def keys(node: dict[str, Any], prefix: str = "") -> Iterator[str]:
         for key, child in node.items():
@@ -141,6 +177,12 @@ def _known_keys(config_name: str, words: list[str]) -> list[str]:
                 yield from keys(child, f"{prefix}{key}.")
 
     return list(dict.fromkeys([*groups, *(key for key in keys(settings) if not key.startswith("hydra"))]))
+
+
+def config_dirs(words: list[str]) -> list[str]:
+    """The folders of options beside the project's own that a command line names, as they are written there."""
+    found = [word.partition("=")[2] for word in words if word.partition("=")[0] in CONFIG_DIR and "=" in word]
+    return found + [folder for flag, folder in pairwise(words) if flag in CONFIG_DIR]
 
 
 def _exit(explanation: str) -> None:

@@ -1,10 +1,9 @@
 """Where the settings are, and what a checkpoint says of its own."""
 
 import glob
-import importlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -12,12 +11,9 @@ from yaml import YAMLError
 
 from gan_lightning.errors import UserError, one_line
 
-if TYPE_CHECKING:
-    from gan_lightning.data.base import ImageDataModule
-    from gan_lightning.networks.players import Discriminator, Generator
-
-_PACKAGE = Path(__file__).parent
-CONF = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent / "conf"
+PACKAGE = Path(__file__).parent
+"""Where the package is."""
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 """The configuration folder: inside an installed package, beside it in a checkout."""
 
 FREE_ON_RESUME = {
@@ -37,7 +33,21 @@ def resolved(settings: DictConfig) -> dict[str, Any]:
     So two runs can be compared: paths in the run's folder begin with a slash.
     """
     placeless = OmegaConf.merge(settings, {"output_dir": "", "ckpt_path": None})
-    return cast(dict[str, Any], OmegaConf.to_container(placeless, resolve=True))
+    return as_of_today(cast(dict[str, Any], OmegaConf.to_container(placeless, resolve=True)))
+
+
+def as_of_today(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a run, also of an earlier version, with those that came later as they were without saying so."""
+    settings = {"penalty": None, "augmentation": None, **settings}
+    if isinstance(settings.get("gan"), dict):
+        average = {"_target_": "gan_lightning.averaging.ExponentialMovingAverage", "half_life": None}
+        settings["gan"] = {"ema": average, **settings["gan"]}
+    objective = settings.get("objective")
+    if isinstance(objective, dict) and objective.get("_target_") == "gan_lightning.objectives.Switch":
+        before = {"_target_": "gan_lightning.objectives.NonSaturating", "discriminator_scale": 1.0}
+        after = {"_target_": "gan_lightning.objectives.Minimax"}
+        settings["objective"] = {"before": before, "after": after, **objective}
+    return settings
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -79,8 +89,11 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     except Exception as reason:  # torch raises many kinds, depending on where the file stops making sense
         raise UserError(f"{path} is not a checkpoint, or it is damaged") from reason
     settings = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None
-    if not isinstance(settings, dict) or not {"gan", "model", "image_shape"} <= settings.keys():
+    groups = ("dataset", "gan", "model", "objective")
+    if not isinstance(settings, dict) or not all(isinstance(settings.get(group), dict) for group in groups):
         raise UserError(f"{path} is not a checkpoint of this project")
+    # Until there were others, all data sets had ten classes, and all logits were log-odds.
+    checkpoint["hyper_parameters"] = {"num_classes": 10, "log_odds": True, **as_of_today(settings)}
     return checkpoint
 
 
@@ -123,64 +136,6 @@ def _runs_in(folder: Path) -> list[Path]:
 def with_numbers(path: Path) -> list[tuple[int, str]]:
     """Sorts 9 before 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(path))]
-
-
-def load_generator(checkpoint: dict[str, Any]) -> "Generator":
-    """The trained generator of a checkpoint, on the CPU.
-
-    Raises:
-        UserError: if the checkpoint names anything but a generator of `gan_lightning.networks`.
-    """
-    from gan_lightning.networks.players import Generator
-
-    return _load_player(checkpoint, "generator", Generator)
-
-
-def load_discriminator(checkpoint: dict[str, Any]) -> "Discriminator":
-    """The trained discriminator of a checkpoint, on the CPU.
-
-    Raises:
-        UserError: if the checkpoint names anything but a discriminator of `gan_lightning.networks`.
-    """
-    from gan_lightning.networks.players import Discriminator
-
-    return _load_player(checkpoint, "discriminator", Discriminator)
-
-
-def _load_player(checkpoint: dict[str, Any], player: str, base: type) -> Any:
-    settings = checkpoint["hyper_parameters"]
-    arguments = dict(settings["model"][player])
-    network = _class_of_ours(arguments.pop("_target_"), "gan_lightning.networks", base, player)
-    # Called plainly: Hydra would make an object of each argument that names a class.
-    made = network(image_shape=settings["image_shape"], **arguments)
-    weights = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(f"{player}.")}
-    made.load_state_dict({name.removeprefix(f"{player}."): value for name, value in weights.items()})
-    return made
-
-
-def load_dataset(settings: dict[str, Any], data_dir: str) -> "ImageDataModule":
-    """The data set that a checkpoint's settings name, all of it, with its files in `data_dir`.
-
-    Raises:
-        UserError: if the settings name anything but a data set of `gan_lightning.data`.
-    """
-    from gan_lightning.data.base import ImageDataModule
-
-    target = settings["dataset"]["_target_"]
-    return _class_of_ours(target, "gan_lightning.data", ImageDataModule, "data set")(data_dir=data_dir)
-
-
-def _class_of_ours(target: str, package: str, base: type, what: str) -> Any:
-    """The class of that name; a checkpoint may come from a stranger, and calling what it names would run any code."""
-    module, _, name = target.rpartition(".")
-    if module.startswith(f"{package}."):
-        try:
-            found = getattr(importlib.import_module(module), name, None)
-        except ImportError:
-            found = None
-        if isinstance(found, type) and issubclass(found, base) and found.__module__ == module:
-            return found
-    raise UserError(f"the checkpoint's {what} is {target}; only those of {package} are loaded")
 
 
 def identity(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

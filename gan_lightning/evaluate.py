@@ -8,22 +8,19 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from gan_lightning.building import build_dataset, check_trust, chosen_weights, trained_player
 from gan_lightning.checks import whole_number
-from gan_lightning.cli import door, user_mistakes
-from gan_lightning.config import (
-    find_checkpoints,
-    identity,
-    load_dataset,
-    load_discriminator,
-    load_generator,
-    read_checkpoint,
-)
+from gan_lightning.cli import door, user_mistakes, words
+from gan_lightning.config import find_checkpoints, identity, read_checkpoint
 from gan_lightning.errors import UserError
 from gan_lightning.whole_files import write_json
 
 if TYPE_CHECKING:
+    import torch
+
+    from gan_lightning.data.base import ImageDataModule
     from gan_lightning.evaluation import Metric, Reference, Subject, Values
 
 COLUMNS = 5
@@ -34,18 +31,26 @@ PAIRS = 48
 """Samples that are shown beside their nearest training images."""
 
 
+OF_TRAINING = {"batch_size", "data_dir", "num_train_images", "seed"}
+"""Settings of a data set that do not decide which images it has."""
+
+
 class Model(NamedTuple):
     """A checkpoint, and what it says of itself."""
 
     path: Path
     settings: dict[str, Any]
     epochs: int
+    weights: str
+    """Of the generator, `raw` or `ema`."""
     picture: str
     """The file name of the samples beside their nearest training images."""
 
     @property
     def dataset(self) -> str:
-        return self.settings["dataset"]["_target_"]
+        """Equal for models of the same images, whatever their trainings made of them."""
+        others = {key: value for key, value in self.settings["dataset"].items() if key not in OF_TRAINING}
+        return json.dumps(others, sort_keys=True)
 
     @property
     def identity(self) -> str:
@@ -58,11 +63,10 @@ def main(settings: DictConfig) -> None:
     """Measure the generators of some checkpoints, print tables and write `metrics.json`."""
     if not settings.ckpt and settings.ckpt != 0:
         raise UserError("which checkpoint? ckpt=… takes a run's folder, such as outputs/mnist5k/…, or a checkpoint")
-    words = OmegaConf.to_container(settings.ckpt) if isinstance(settings.ckpt, ListConfig) else str(settings.ckpt)
     for folder in ("output_dir", "data_dir"):
         if settings[folder] in (None, ""):
             raise UserError(f"{folder} is empty; to use the current folder, say {folder}=.")
-    paths = find_checkpoints(words)
+    paths = find_checkpoints(words(settings.ckpt))
     path = Path(str(settings.output_dir)) / "metrics.json"
     if path.exists():
         raise UserError(f"{path} exists already; choose another output_dir")
@@ -75,22 +79,25 @@ def main(settings: DictConfig) -> None:
         names: Any = OmegaConf.to_container(settings).get("metrics")  # type: ignore[union-attr]
         metrics = metrics_named(names, str(settings.features))
         models = [
-            _model(path, f"neighbours_{n}.png" if len(paths) > 1 else ALONE) for n, path in enumerate(paths, start=1)
+            _model(path, settings, f"neighbours_{n}.png" if len(paths) > 1 else ALONE)
+            for n, path in enumerate(paths, start=1)
         ]
-        models.sort(key=lambda model: model.dataset)
-        evaluations: list[dict[str, Any]] = []
-        for _, of_one_dataset in groupby(models, key=lambda model: model.dataset):
-            for evaluation in _evaluate(list(of_one_dataset), metrics, settings):
-                write_json(path, {"seed": settings.seed, "evaluations": [*evaluations, evaluation]})
-            evaluations.append(evaluation)
-            print(_report(evaluation, settings.seed))
+    models.sort(key=lambda model: model.dataset)
+    evaluations: list[dict[str, Any]] = []
+    for _, of_one_dataset in groupby(models, key=lambda model: model.dataset):
+        for evaluation in _evaluate(list(of_one_dataset), metrics, settings):
+            write_json(path, {"seed": settings.seed, "evaluations": [*evaluations, evaluation]})
+        evaluations.append(evaluation)
+        print(_report(evaluation, settings.seed))
     print(f"in numbers: {path}")
 
 
-def _model(path: Path, picture: str) -> Model:
+def _model(path: Path, settings: DictConfig, picture: str) -> Model:
     checkpoint = read_checkpoint(str(path))
+    check_trust(checkpoint["hyper_parameters"], ["dataset", "generator", "discriminator"], words(settings.trust))
     epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-    return Model(path, checkpoint["hyper_parameters"], epochs, picture)
+    weights = chosen_weights(checkpoint, settings.weights)
+    return Model(path, checkpoint["hyper_parameters"], epochs, weights, picture)
 
 
 def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictConfig) -> Iterator[dict[str, Any]]:
@@ -102,8 +109,10 @@ def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictC
     from gan_lightning.features.space import describe
 
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    data = load_dataset(models[0].settings, str(settings.data_dir))
-    data.prepare_data()
+    with user_mistakes():
+        data = _dataset(models[0].settings, str(settings.data_dir))
+        data.prepare_data()
+        data.split(train=False)
     evaluation: dict[str, Any] = {"dataset": data.title}
     into_points = None
     if any(metric.needs_features for metric in metrics.values()):
@@ -134,16 +143,17 @@ def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictC
 
         evaluation["floor"] = measure(Subject(reference.real), "floor")
         for model in models:
-            entry = {"checkpoint": str(model.path), "epochs": model.epochs, "seed": model.settings["seed"]}
+            entry: dict[str, Any] = {"checkpoint": str(model.path), "epochs": model.epochs}
+            entry |= {"seed": model.settings["seed"], "weights": model.weights}
             try:
-                subject = _subject(model.path, settings, device, into_points)
+                subject = _subject(model, settings, reference, device, into_points)
                 entry["metrics"] = measure(subject, str(model.path))
                 if "memorisation" in metrics:
                     _draw_neighbours(subject, reference, Path(str(settings.output_dir)) / model.picture)
                     entry["neighbours"] = model.picture
             except DivergedError as reason:
                 if model.picture == ALONE:
-                    raise
+                    raise UserError(str(reason)) from reason
                 progress.write(f"{model.path}: {reason}; left out")
                 entry["metrics"] = {}
             evaluation["models"].append(entry)
@@ -151,21 +161,31 @@ def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictC
             yield evaluation
 
 
-def _subject(path: Path, settings: DictConfig, device: Any, into_points: Any) -> "Subject":
+def _dataset(settings: dict[str, Any], data_dir: str) -> "ImageDataModule":
+    """The data set that a checkpoint's settings name, with its files in `data_dir`."""
+    folder = {"data_dir": data_dir} if "data_dir" in settings["dataset"] else {}
+    return build_dataset({**settings, "dataset": settings["dataset"] | folder})
+
+
+def _subject(
+    model: Model, settings: DictConfig, reference: "Reference", device: "torch.device", into_points: Any
+) -> "Subject":
     """What a checkpoint's generator draws, and its discriminator."""
     from gan_lightning.evaluation import Images, Subject, check_generated
     from gan_lightning.pixels import to_uint8
-    from gan_lightning.sampling import generate, judge, seeded_latent
+    from gan_lightning.sampling import generate, judged, seeded_latent
 
-    checkpoint = read_checkpoint(str(path))
-    generator, discriminator = load_generator(checkpoint).to(device), load_discriminator(checkpoint).to(device)
+    checkpoint = read_checkpoint(str(model.path))
+    with user_mistakes():
+        generator = trained_player(checkpoint, "generator", model.weights).to(device)
+        discriminator = trained_player(checkpoint, "discriminator").to(device)
     latent = seeded_latent(generator, settings.num_samples, settings.seed)
-    images = generate(generator, latent, settings.batch_size, device)
+    images = generate(generator, latent, reference.labels, settings.batch_size, device)
     check_generated(images)
 
-    logits = partial(judge, discriminator, batch_size=settings.batch_size, device=device)
-    trained_on = checkpoint["hyper_parameters"]["dataset"]["num_train_images"]
-    return Subject(Images(to_uint8(images), into_points), logits, trained_on)
+    logits = partial(judged, discriminator, batch_size=settings.batch_size, device=device)
+    drawn = Images(to_uint8(images), reference.labels, into_points)
+    return Subject(drawn, logits, model.settings["log_odds"], model.settings["dataset"].get("num_train_images"))
 
 
 def _draw_neighbours(subject: "Subject", reference: "Reference", path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from gan_lightning.data.base import ImageDataModule
@@ -11,7 +12,7 @@ from gan_lightning.features.classifier import classifier_of
 from gan_lightning.features.inception import Inception
 from gan_lightning.features.space import Description, FeatureSpace
 from gan_lightning.metrics import published
-from gan_lightning.metrics.equilibrium import equilibrium
+from gan_lightning.metrics.equilibrium import equilibrium, mean_scores
 from gan_lightning.metrics.frechet import frechet_distance
 from gan_lightning.metrics.inception_score import inception_score
 from gan_lightning.metrics.kernel import kernel_distance
@@ -36,11 +37,13 @@ class Images:
 
     Args:
         pixels: (N, C, H, W), bytes.
+        labels: their classes, (N,).
         describe: the feature space; None where no metric asks for one.
     """
 
-    def __init__(self, pixels: Tensor, describe: Callable[[Tensor], Description] | None = None) -> None:
+    def __init__(self, pixels: Tensor, labels: Tensor, describe: Callable[[Tensor], Description] | None = None) -> None:
         self.pixels = pixels
+        self.labels = labels
         self._describe = describe
 
     @cached_property
@@ -69,38 +72,47 @@ class Reference:
 
     Attributes:
         training: all training images, whatever part of them a model was trained on.
-        training_labels: their classes.
         validation: those that the Parzen window is chosen by: the first 1,000 of the last sixth of the training images,
             which of MNIST's are the numbers 50,000 to 50,999.
         held_out: the first test images.
         real: the first training images before the validation images, which stand in for generated ones where the
             floor of a metric is asked for.
+        labels: those to generate images of, as many of each class as among the first training images.
     """
 
     def __init__(
         self, data: ImageDataModule, num_samples: int, describe: Callable[[Tensor], Description] | None = None
     ) -> None:
-        training, self.training_labels = data.split(train=True)
-        held_out, _ = data.split(train=False)
+        training, labels = data.split(train=True)
+        held_out, held_out_labels = data.split(train=False)
         first_validation = len(training) * 5 // 6
         self.num_classes = data.num_classes
-        self.training = Images(training)
-        self.validation = Images(training[first_validation:][:NUM_VALIDATION])
-        self.held_out = Images(held_out[:num_samples], describe)
-        self.real = Images(training[:first_validation][:num_samples], describe)
+        self.training = Images(training, labels)
+        self.validation = Images(
+            training[first_validation:][:NUM_VALIDATION], labels[first_validation:][:NUM_VALIDATION]
+        )
+        self.held_out = Images(held_out[:num_samples], held_out_labels[:num_samples], describe)
+        self.real = Images(training[:first_validation][:num_samples], labels[:first_validation][:num_samples], describe)
+        self.labels = labels[torch.arange(num_samples) % len(labels)]
 
 
 class Subject(NamedTuple):
     """What is measured."""
 
     images: Images
-    discriminator: Callable[[Tensor], Tensor] | None = None
-    """The generator's opponent, bytes to logits, if there is one."""
+    discriminator: Callable[[Tensor, Tensor], Tensor] | None = None
+    """The generator's opponent, bytes and their labels to logits, if there is one."""
+    log_odds: bool = True
+    """Whether the logits are log-odds, not scores."""
     num_train_images: int | None = None
     """How many of the training images both were trained on; None for all."""
 
 
 Values = dict[str, float]
+
+PROBABILITIES = ("training_probability", "held_out_probability", "generated_probability", "held_out_accuracy")
+SCORES = ("training_score", "held_out_score", "generated_score", "held_out_gap")
+"""What is said of a discriminator whose logits are log-odds, and of one whose logits are scores."""
 
 
 def _parzen(subject: Subject, reference: Reference) -> Values:
@@ -134,7 +146,7 @@ def _neighbourhoods(subject: Subject, reference: Reference) -> Values:
 
 def _modes(subject: Subject, reference: Reference) -> Values:
     classes = subject.images.description.probabilities.argmax(1)
-    modes, divergence = modes_and_divergence(classes, reference.training_labels, reference.num_classes)
+    modes, divergence = modes_and_divergence(classes, reference.training.labels, reference.num_classes)
     return {"modes": float(modes), "class_divergence": divergence}
 
 
@@ -150,18 +162,14 @@ def _memorisation(subject: Subject, reference: Reference) -> Values:
 def _equilibrium(subject: Subject, reference: Reference) -> Values:
     if subject.discriminator is None:
         return {}
-    seen_in_training = reference.real.pixels[: subject.num_train_images]
-    sets = (seen_in_training, reference.held_out.pixels, subject.images.pixels)
-    logits = [subject.discriminator(pixels) for pixels in sets]
+    n = subject.num_train_images
+    training = reference.real.pixels[:n], reference.real.labels[:n]
+    others = ((images.pixels, images.labels) for images in (reference.held_out, subject.images))
+    logits = [subject.discriminator(*both) for both in (training, *others)]
     if not all(of_one_set.isfinite().all() for of_one_set in logits):
         raise DivergedError("the discriminator answers NaN or infinity: its training has diverged")
-    found = equilibrium(*logits)
-    return {
-        "training_probability": found.on_training,
-        "held_out_probability": found.on_held_out,
-        "generated_probability": found.on_generated,
-        "held_out_accuracy": found.accuracy,
-    }
+    names, measure = (PROBABILITIES, equilibrium) if subject.log_odds else (SCORES, mean_scores)
+    return dict(zip(names, measure(*logits), strict=True))
 
 
 def _fid(subject: Subject, reference: Reference) -> Values:
@@ -183,6 +191,12 @@ class Metric(NamedTuple):
     quantities: tuple[str, ...]
     """The names of the numbers that it gives."""
     needs_features: bool = True
+    of_scores: tuple[str, ...] = ()
+    """What it gives instead where the discriminator's logits are scores."""
+
+    def names(self, log_odds: bool) -> tuple[str, ...]:
+        """The names of the numbers that it gives of a model whose logits are log-odds, or scores."""
+        return self.quantities if log_odds else self.of_scores or self.quantities
 
 
 _METRICS = {
@@ -193,11 +207,7 @@ _METRICS = {
     "neighbourhoods": Metric(_neighbourhoods, ("precision", "recall", "density", "coverage")),
     "modes": Metric(_modes, ("modes", "class_divergence")),
     "memorisation": Metric(_memorisation, ("memorisation",), needs_features=False),
-    "equilibrium": Metric(
-        _equilibrium,
-        ("training_probability", "held_out_probability", "generated_probability", "held_out_accuracy"),
-        needs_features=False,
-    ),
+    "equilibrium": Metric(_equilibrium, PROBABILITIES, needs_features=False, of_scores=SCORES),
 }
 _INCEPTION_METRICS = _METRICS | {
     "frechet": Metric(_fid, ("fid",)),

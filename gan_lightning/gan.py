@@ -1,8 +1,7 @@
 """The alternation of the two players."""
 
 import logging
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -12,49 +11,41 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gan_lightning.averaging import ExponentialMovingAverage
 from gan_lightning.checks import true_or_false, whole_number
 from gan_lightning.cuda_graph import Graphed
+from gan_lightning.judge import Judge
 from gan_lightning.objectives import Objective
+from gan_lightning.penalties import Penalty
+from gan_lightning.protocol import call, depends_on_batch, frozen, initialise_from, is_lipschitz, sample_latent
+from gan_lightning.schedules import Scheduled, ScheduledOptimizer
 
 log = logging.getLogger(__name__)
 
-STATISTICS = (
-    "generator_loss",
-    "discriminator_loss",
-    "real_probability",
-    "fake_probability",
-    "discriminator_accuracy",
-)
-"""What a training step returns of its alternations: both losses, the mean of D on real and on generated images, and the
-share of these that D tells apart."""
+WEIGHTS = ("raw", "ema")
+"""Which weights of the generator may be asked for: those of the last step, or their average."""
 
 
-def has_batch_statistics(network: nn.Module) -> bool:
-    """Whether an image's output depends on the rest of its batch, as it does under batch normalisation."""
-    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
-
-
-@contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Let gradients flow through a network without computing those of its weights."""
-    network.requires_grad_(False)
-    try:
-        yield
-    finally:
-        network.requires_grad_(True)
+def statistics_of(objective: Objective, penalty: Penalty | None) -> tuple[str, ...]:
+    """The names of what a training step returns, as far as the objective and the penalty say them."""
+    return ("generator_loss", "discriminator_loss", *objective.statistics, *(penalty.statistics if penalty else ()))
 
 
 class GAN(LightningModule):
     """Two players in turn: k discriminator steps, then one generator step. Goodfellow et al. 2014, algorithm 1.
 
     Args:
-        generator: latents (B, latent_dim) to images (B, C, H, W) in [-1, 1]; draws its latents by `sample_latent`.
-        discriminator: images (B, C, H, W) to logits (B,).
+        generator: latents (B, latent_dim), and labels (B,) if it takes them, to images (B, C, H, W) in [-1, 1].
+        discriminator: such images, and their labels if it takes them, to logits (B,). What else may be asked of a
+            network is said in `gan_lightning.protocol`.
         objective: which loss each player minimises.
         generator_optimizer: makes the generator's optimizer from its parameters.
         discriminator_optimizer: makes the discriminator's optimizer from its parameters.
         scheduler: makes a learning rate schedule from an optimizer, one for each player, stepped after each of its
-            updates; None for constant learning rates.
+            updates; None for constant learning rates, or those that follow a `gan_lightning.schedules.Schedule`.
+        penalty: what is added to the discriminator's loss; None for nothing.
+        augmentation: what is done to all that the discriminator is shown, in both players' steps; None for nothing.
+        ema: an average of the generator's weights, updated after each alternation; None for none.
         discriminator_steps: k, the discriminator steps in one alternation.
         discriminator_batches: `reuse` takes all k steps on the same real batch, `fresh` takes a new real batch each
             step, as in the paper: the images of one alternation are then k batches.
@@ -69,7 +60,8 @@ class GAN(LightningModule):
     Raises:
         ValueError: if `discriminator_steps` or `alternations_per_step` is not a whole number of at least 1,
             `discriminator_batches` is unknown, `simultaneous` or `cuda_graph` is neither true nor false, `seed` is
-            negative, or an optimizer refuses its settings.
+            negative, an optimizer refuses its settings, or the objective needs a constraint on the discriminator and
+            there is none.
     """
 
     def __init__(
@@ -80,6 +72,9 @@ class GAN(LightningModule):
         generator_optimizer: Callable[..., Optimizer],
         discriminator_optimizer: Callable[..., Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        penalty: Penalty | None = None,
+        augmentation: nn.Module | None = None,
+        ema: ExponentialMovingAverage | None = None,
         discriminator_steps: int = 5,
         discriminator_batches: str = "reuse",
         simultaneous: bool = False,
@@ -95,10 +90,19 @@ class GAN(LightningModule):
         true_or_false("cuda_graph", cuda_graph)
         if discriminator_batches not in ("reuse", "fresh"):
             raise ValueError(f"discriminator_batches must be reuse or fresh, not {discriminator_batches!r}")
+        if objective.needs_constraint and penalty is None and not is_lipschitz(discriminator):
+            raise ValueError(
+                "the objective has no least value while nothing bounds the discriminator's slope;"
+                " choose penalty=gradient_penalty (or r1, r1_r2), or objective=hinge, which needs none"
+            )
         self.automatic_optimization = False
         self.generator = generator
         self.discriminator = discriminator
         self.objective = objective
+        self.penalty = penalty
+        self.augmentation = augmentation
+        self.ema = ema or ExponentialMovingAverage()
+        self.ema.begin_at(generator)
         self.optimizer_factories = (generator_optimizer, discriminator_optimizer)
         self.scheduler_factory = scheduler
         self.discriminator_steps = discriminator_steps
@@ -108,29 +112,42 @@ class GAN(LightningModule):
         self.cuda_graph = cuda_graph
         self.seed = seed
         self.alternations = 0
-        self._one_generator_pass = not has_batch_statistics(generator)
-        self._one_discriminator_pass = not has_batch_statistics(discriminator)
+        self.images_seen = 0
+        self._scheduled = [module for module in self.modules() if isinstance(module, Scheduled)]
         self._random: torch.Generator | None = None
         self._resumed_random: dict[str, Any] | None = None
-        self._run: Callable[[Tensor, Hashable], Tensor] = self._alternate
-        optimizers, _ = self.configure_optimizers()  # what an optimizer refuses is refused here, before a run begins
-        self._uncapturable = [
-            type(optimizer).__name__
-            for optimizer in optimizers
-            if "capturable" not in optimizer.defaults and not isinstance(optimizer, SGD)
-        ]
+        self._run: Callable[[tuple[Tensor, ...], Hashable], dict[str, Tensor]] = self._alternate
+        self.configure_optimizers()  # what an optimizer refuses is refused here, before a run begins
 
     @property
     def batches_per_alternation(self) -> int:
         """How many real batches one alternation uses."""
         return self.discriminator_steps if self.discriminator_batches == "fresh" else 1
 
+    def generator_with(self, weights: str | None) -> nn.Module:
+        """The generator with the weights of the last step, `raw`, or their average, `ema`; None: that if there is one.
+
+        Raises:
+            ValueError: if there is no average, or `weights` is anything else.
+        """
+        if weights not in (*WEIGHTS, None):
+            raise ValueError(f"weights must be raw, ema or null, not {weights!r}")
+        if weights == "ema" and self.ema.network is None:
+            raise ValueError("weights=ema asks for averaged weights, but gan.ema.half_life is null")
+        return self.generator if weights == "raw" or self.ema.network is None else self.ema.network
+
+    def initialise_from(self, images: Tensor) -> None:
+        """Fit the generator's first weights to the training images (N, C, H, W), bytes, if it knows how."""
+        initialise_from(self.generator, images)
+        self.ema.begin_at(self.generator)
+
     def configure_optimizers(self) -> Any:
-        make_generator_optimizer, make_discriminator_optimizer = self.optimizer_factories
-        optimizers = [
-            make_generator_optimizer(self.generator.parameters()),
-            make_discriminator_optimizer(self.discriminator.parameters()),
+        players = (self.generator, self.discriminator)
+        self._scheduled_optimizers = [
+            ScheduledOptimizer(factory, player.parameters())
+            for factory, player in zip(self.optimizer_factories, players, strict=True)
         ]
+        optimizers = [scheduled.optimizer for scheduled in self._scheduled_optimizers]
         schedulers = [self.scheduler_factory(optimizer) for optimizer in optimizers] if self.scheduler_factory else []
         return optimizers, schedulers
 
@@ -139,85 +156,93 @@ class GAN(LightningModule):
 
         Args:
             batch: real images (A, B, C, H, W) in [-1, 1] of A alternations, or (A, k B, C, H, W) under `fresh`, and
-                their labels.
+                their labels (A, B) or (A, k B).
             batch_idx: not used.
 
         Returns:
-            :data:`STATISTICS`, scalars, means over the alternations and their discriminator steps, without a sync.
+            Both losses and the scalars that come with the discriminator's, by name, means over the alternations and
+            their discriminator steps, without a sync.
         """
-        images, _ = batch
-        phase = self.objective.phase(self.current_epoch)
-        statistics = torch.stack([self._run(of_one, phase) for of_one in images]).mean(0)
-        self.alternations += len(images)
+        objective = self.objective.in_epoch(self.current_epoch)
+        rows = []
+        for images, labels in zip(*batch, strict=True):
+            self._follow_schedules(len(images) * self.trainer.world_size)
+            statistics = self._run((images, labels), objective)
+            rows.append(torch.stack(list(statistics.values())))
+        self.alternations += len(rows)
         # What Lightning counts in its own optimizers, which cost more than they give here: its `global_step`.
         progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
-        for _ in range(len(images) * (self.discriminator_steps + 1)):
+        for _ in range(len(rows) * (self.discriminator_steps + 1)):
             progress.increment_ready()
             progress.increment_completed()
-        return dict(zip(STATISTICS, statistics.unbind(), strict=True))
+        return dict(zip(statistics, torch.stack(rows).mean(0).unbind(), strict=True))
 
-    def _alternate(self, images: Tensor, phase: Hashable) -> Tensor:
-        """One alternation on real images (B, C, H, W), or (k B, C, H, W) under `fresh`, to its statistics (5,)."""
+    def _follow_schedules(self, images: int) -> None:
+        """Let all that follows the images seen be what it is for an alternation on so many."""
+        followers: list[Scheduled | ScheduledOptimizer] = [*self._scheduled, *self._scheduled_optimizers]
+        for follower in followers:
+            follower.set_at(self.images_seen)
+        self.images_seen += images
+        self.ema.set_at(self.images_seen, images)
+
+    def _alternate(self, batch: tuple[Tensor, ...], objective: Any) -> dict[str, Tensor]:
+        """One alternation on real images (B, C, H, W) and labels (B,), or k B under `fresh`, to its statistics."""
         optimizers: Any = self.optimizers(use_pl_optimizer=False)
         generator_optimizer, discriminator_optimizer = optimizers
         schedulers: Any = self.lr_schedulers() or (None, None)
         generator_scheduler, discriminator_scheduler = schedulers
-        real_batches = (
-            images.tensor_split(self.discriminator_steps)
-            if self.discriminator_batches == "fresh"
-            else (images,) * self.discriminator_steps
-        )
-        losses, real_logits, fake_logits = [], [], []
+        k = self.discriminator_steps
+        fresh = self.discriminator_batches == "fresh"
+        batches = list(zip(*(part.tensor_split(k) for part in batch), strict=True)) if fresh else [batch] * k
+        of_steps: list[dict[str, Tensor]] = []
 
-        def discriminator_loss(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-            on_real, on_fake = self._logits(real, fake)
-            loss = self.objective.discriminator_loss(on_real, on_fake)
-            losses.append(loss.detach())
-            real_logits.append(on_real.detach())
-            fake_logits.append(on_fake.detach())
-            return loss, on_fake
+        def discriminator_loss(judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+            loss, scalars = objective.discriminator_loss(judge, real, fake)
+            if self.penalty is not None:
+                penalty, more = self.penalty(judge, real, fake)
+                loss, scalars = loss + penalty, scalars | more
+            of_steps.append({"discriminator_loss": loss.detach(), **scalars})
+            return loss
 
-        alone = real_batches[: self.discriminator_steps - self.simultaneous]
-        for real, fake in zip(alone, self._fake_batches([len(real) for real in alone]), strict=True):
-            loss, _ = discriminator_loss(real, fake)
+        alone = batches[: k - self.simultaneous]
+        for (real, labels), fake in zip(alone, self._fake_batches([labels for _, labels in alone]), strict=True):
+            loss = discriminator_loss(self._judge(labels), real, fake)
             discriminator_optimizer.zero_grad()
             self._backward(loss)
             self._step(discriminator_optimizer, discriminator_scheduler)
 
         generator_optimizer.zero_grad()
         if self.simultaneous:
-            real = real_batches[-1]
-            fake = self.generator(self.sample_latent(len(real)))
+            real, labels = batches[-1]
+            fake = call(self.generator, self.sample_latent(len(real)), labels)
             # The discriminator sees a copy, and what the generator's loss says of that is handed on to the original: so
             # each backward pass reaches the weights of one player alone, which is what DDP needs.
             seen = fake.detach().requires_grad_()
-            loss, on_fake = discriminator_loss(real, seen)
-            generator_loss = self.objective.generator_loss(on_fake, phase)
+            judge = self._judge(labels, remembers=True)
+            loss = discriminator_loss(judge, real, seen)
+            generator_loss = objective.generator_loss(judge, real, seen)
             (towards,) = torch.autograd.grad(generator_loss, seen, retain_graph=True)
             discriminator_optimizer.zero_grad()
             self._backward(loss)
             self._backward((fake * towards).sum())
             self._step(discriminator_optimizer, discriminator_scheduler)
         else:
+            real, labels = batches[0]
             with frozen(self.discriminator):
-                fake = self.generator(self.sample_latent(len(real_batches[0])))
-                generator_loss = self.objective.generator_loss(self.discriminator(fake).float(), phase)
+                fake = call(self.generator, self.sample_latent(len(real)), labels)
+                generator_loss = objective.generator_loss(self._judge(labels), real, fake)
                 self._backward(generator_loss)
         self._step(generator_optimizer, generator_scheduler)
+        self.ema.update(self.generator)
+        means = {name: torch.stack([step[name] for step in of_steps]).mean() for name in of_steps[0]}
+        return {"generator_loss": generator_loss.detach(), **means}
 
-        on_real, on_fake = torch.cat(real_logits), torch.cat(fake_logits)
-        statistics = {
-            "generator_loss": generator_loss.detach(),
-            "discriminator_loss": torch.stack(losses).mean(),
-            "real_probability": on_real.sigmoid().mean(),
-            "fake_probability": on_fake.sigmoid().mean(),
-            "discriminator_accuracy": ((on_real > 0).float().mean() + (on_fake <= 0).float().mean()) / 2,
-        }
-        return torch.stack([statistics[name] for name in STATISTICS])
+    def _judge(self, labels: Tensor, remembers: bool = False) -> Judge:
+        return Judge(self.discriminator, labels, self.augmentation, remembers)
 
     def sample_latent(self, num_samples: int) -> Tensor:
         """Draw z (num_samples, latent_dim) from the training's own random numbers."""
-        return self.generator.sample_latent(num_samples, self._latent_random())  # type: ignore[operator]
+        return sample_latent(self.generator, num_samples, self._latent_random())
 
     def _latent_random(self) -> torch.Generator:
         """The latents' own generator, made when the device is known."""
@@ -228,18 +253,12 @@ class GAN(LightningModule):
         return self._random
 
     @torch.no_grad()
-    def _fake_batches(self, sizes: list[int]) -> tuple[Tensor, ...]:
-        """Generated images for the discriminator steps, in one pass where no batch statistics forbid it."""
-        if self._one_generator_pass and sizes:
-            return self.generator(self.sample_latent(sum(sizes))).split(sizes)
-        return tuple(self.generator(self.sample_latent(size)) for size in sizes)
-
-    def _logits(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The discriminator's logits, in one pass where no batch statistics forbid it; float32 for the losses."""
-        if self._one_discriminator_pass:
-            on_real, on_fake = self.discriminator(torch.cat([real, fake])).float().split([len(real), len(fake)])
-            return on_real, on_fake
-        return self.discriminator(real).float(), self.discriminator(fake).float()
+    def _fake_batches(self, labels: list[Tensor]) -> tuple[Tensor, ...]:
+        """A batch of generated images for each batch of labels, in one pass where the network allows that."""
+        if depends_on_batch(self.generator) or not labels:
+            return tuple(call(self.generator, self.sample_latent(len(some)), some) for some in labels)
+        sizes = [len(some) for some in labels]
+        return call(self.generator, self.sample_latent(sum(sizes)), torch.cat(labels)).split(sizes)
 
     def _backward(self, loss: Tensor) -> None:
         # Lightning's way is what several devices need to share their gradients; it costs a tenth of a millisecond.
@@ -262,6 +281,7 @@ class GAN(LightningModule):
         if self.device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self.device)
         checkpoint["alternations"] = self.alternations
+        checkpoint["images_seen"] = self.images_seen
         checkpoint["random"] = {
             "device": self.device.type,
             "states": {name: self._of_all_ranks(state) for name, state in states.items()},
@@ -269,6 +289,7 @@ class GAN(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.alternations = checkpoint["alternations"]
+        self.images_seen = checkpoint.get("images_seen", 0)  # earlier versions had nothing that followed it
         self._resumed_random = checkpoint["random"]
 
     def on_fit_start(self) -> None:
@@ -285,6 +306,8 @@ class GAN(LightningModule):
             for state in optimizer.state.values() if graphed else ():
                 if "step" in state:  # which a checkpoint of an eager run may have left on the CPU
                     state["step"] = torch.as_tensor(state["step"]).to(self.device)
+        for scheduled in self._scheduled_optimizers:
+            scheduled.start(self.images_seen, self.device if graphed else None)
         self._run = Graphed(self._alternate, [self._latent_random()]) if graphed else self._alternate
 
     def _why_no_graph(self) -> str | None:
@@ -293,11 +316,12 @@ class GAN(LightningModule):
             return f"the device is {self.device.type}"
         if self.trainer.world_size > 1:
             return f"{self.trainer.world_size} devices share their gradients"
-        if self.objective.needs_double_backward:
-            return f"{type(self.objective).__name__} needs a double backward"
         if self.scheduler_factory is not None:
-            return "a schedule changes the learning rates"
-        return next((f"{name} cannot be captured" for name in self._uncapturable), None)
+            return "a schedule changes the learning rates after each update"
+        for optimizer in (scheduled.optimizer for scheduled in self._scheduled_optimizers):
+            if "capturable" not in optimizer.defaults and not isinstance(optimizer, SGD):
+                return f"{type(optimizer).__name__} cannot be captured"
+        return None
 
     def _restore_random(self) -> None:
         resumed, self._resumed_random = self._resumed_random, None

@@ -1,44 +1,95 @@
-"""Which loss each player minimises, and when it switches."""
+"""What each player minimises, and when that changes.
 
-from collections.abc import Hashable
-from typing import ClassVar
+An objective is given the judge and the images. So it can have judged what it likes: real and generated images in one
+pass, pairs of them, points between them.
+"""
+
+import math
 
 from torch import Tensor
 
+from gan_lightning import losses
 from gan_lightning.checks import number, whole_number
-from gan_lightning.losses import discriminator_cross_entropy, generator_minimax, generator_non_saturating
+from gan_lightning.judge import Judge
+
+Scalars = dict[str, Tensor]
+"""Numbers by name that tell how the game goes, each a scalar without a gradient."""
+
+
+def probabilities(real_logits: Tensor, fake_logits: Tensor) -> Scalars:
+    """The mean of D(x) = sigmoid(logit) over real and over generated images, and the share of these that D tells
+    apart, of logits (B,) that are log-odds.
+    """
+    real, fake = real_logits.detach(), fake_logits.detach()
+    return {
+        "real_probability": real.sigmoid().mean(),
+        "fake_probability": fake.sigmoid().mean(),
+        "discriminator_accuracy": ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2,
+    }
+
+
+def scores(real_scores: Tensor, fake_scores: Tensor) -> Scalars:
+    """The mean score of real and of generated images, (B,), and the gap between them."""
+    real, fake = real_scores.detach().mean(), fake_scores.detach().mean()
+    return {"real_score": real, "fake_score": fake, "score_gap": real - fake}
 
 
 class Objective:
-    """What the two players minimise; the discriminator's cross-entropy unless a subclass says otherwise.
+    """What the two players minimise.
 
     Attributes:
-        needs_double_backward: whether a loss holds a gradient, which is differentiated in turn.
+        log_odds: whether the logits say how likely an image is real: log D(x) / (1 - D(x)). If not, they are scores,
+            of which only differences mean something.
+        statistics: the names of the scalars that come with the discriminator's loss.
+        equilibrium_loss: the discriminator's loss where it cannot tell generated images from real ones and every answer
+            is 0.5; None if the logits are scores.
+        needs_constraint: whether the discriminator's loss has no least value unless its slope is bounded.
     """
 
-    needs_double_backward: ClassVar[bool] = False
+    log_odds: bool = False
+    statistics: tuple[str, ...] = ("real_score", "fake_score", "score_gap")
+    equilibrium_loss: float | None = None
+    needs_constraint: bool = False
 
-    def phase(self, epoch: int) -> Hashable:
-        """What the losses know of the time, in `epoch`, counted from 0: throughout a phase they compute the same."""
-        return None
+    def in_epoch(self, epoch: int) -> "Objective":
+        """The objective in force in `epoch`, counted from 0."""
+        return self
 
-    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """The discriminator's loss, a scalar, of its logits (B,) on real and on generated images."""
-        return discriminator_cross_entropy(real_logits, fake_logits)
+    def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        """The discriminator's loss, a scalar, and what is to be known of it by name.
 
-    def generator_loss(self, fake_logits: Tensor, phase: Hashable) -> Tensor:
-        """The generator's loss, a scalar, of the logits (B,) on generated images."""
+        Args:
+            judge: gives the logits (B,) of images, or of several batches at once.
+            real: (B, C, H, W) in [-1, 1].
+            fake: generated images, as many, through which no gradient reaches the generator.
+        """
+        raise NotImplementedError
+
+    def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        """The generator's loss, a scalar, of its own images `fake`, beside real ones; all (B, C, H, W) in [-1, 1]."""
         raise NotImplementedError
 
 
-class Minimax(Objective):
+class CrossEntropy(Objective):
+    """D minimises -log D(x) - log(1 - D(G(z))), the cross-entropy of its answers; what G minimises is left open."""
+
+    log_odds = True
+    statistics = ("real_probability", "fake_probability", "discriminator_accuracy")
+    equilibrium_loss = 2 * math.log(2)
+
+    def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        on_real, on_fake = judge(real, fake)
+        return losses.discriminator_cross_entropy(on_real, on_fake), probabilities(on_real, on_fake)
+
+
+class Minimax(CrossEntropy):
     """G minimises log(1 - D(G(z))): the two-player zero-sum game of Goodfellow et al. 2014, equation 1."""
 
-    def generator_loss(self, fake_logits: Tensor, phase: Hashable) -> Tensor:
-        return generator_minimax(fake_logits)
+    def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        return losses.generator_minimax(judge(fake))
 
 
-class NonSaturating(Objective):
+class NonSaturating(CrossEntropy):
     """G minimises -log D(G(z)): Goodfellow et al. 2014, end of section 3.
 
     Args:
@@ -49,33 +100,98 @@ class NonSaturating(Objective):
     def __init__(self, discriminator_scale: float = 1.0) -> None:
         number("discriminator_scale", discriminator_scale, at_least=0)
         self.discriminator_scale = discriminator_scale
+        self.equilibrium_loss = discriminator_scale * 2 * math.log(2)
 
-    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        return self.discriminator_scale * super().discriminator_loss(real_logits, fake_logits)
+    def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        loss, scalars = super().discriminator_loss(judge, real, fake)
+        return self.discriminator_scale * loss, scalars
 
-    def generator_loss(self, fake_logits: Tensor, phase: Hashable) -> Tensor:
-        return generator_non_saturating(fake_logits)
+    def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        return losses.generator_non_saturating(judge(fake))
+
+
+class LeastSquares(Objective):
+    """D is taught to answer 1 for real images and 0 for generated ones, G to be answered 1: Mao et al. 2017."""
+
+    def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        on_real, on_fake = judge(real, fake)
+        return losses.discriminator_least_squares(on_real, on_fake), scores(on_real, on_fake)
+
+    def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        return losses.generator_least_squares(judge(fake))
+
+
+class Hinge(Objective):
+    """D wants real images above 1 and generated ones below -1, and no more: Lim & Ye 2017, Miyato et al. 2018."""
+
+    def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        on_real, on_fake = judge(real, fake)
+        return losses.discriminator_hinge(on_real, on_fake), scores(on_real, on_fake)
+
+    def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        return losses.generator_score(judge(fake))
+
+
+class Wasserstein(Objective):
+    """D's score gap is Wasserstein's distance if its slope is at most 1, which G makes small: Arjovsky et al. 2017."""
+
+    needs_constraint = True
+
+    def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        on_real, on_fake = judge(real, fake)
+        return losses.discriminator_wasserstein(on_real, on_fake), scores(on_real, on_fake)
+
+    def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        return losses.generator_score(judge(fake))
+
+
+class RelativisticPairing(Objective):
+    """Each real image is judged against a generated one, and G against the same: Jolicoeur-Martineau 2019; R3GAN,
+    Huang et al. 2024, equation 2, where both players minimise a loss of their own, as in the code published with it.
+    """
+
+    def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        on_real, on_fake = judge(real, fake)
+        return losses.relativistic(on_real, on_fake), scores(on_real, on_fake)
+
+    def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        on_real, on_fake = judge(real, fake)
+        return losses.relativistic(on_fake, on_real)
 
 
 class Switch(Objective):
-    """Non-saturating for the first `switch_epoch` epochs, minimax from then on.
+    """One objective for the first `switch_epoch` epochs, another from then on.
 
     Args:
-        switch_epoch: how many epochs G minimises -log D(G(z)) before it turns to log(1 - D(G(z))); 0 for minimax
-            from the start, None for never.
+        before: in force at first.
+        after: in force from the switch on.
+        switch_epoch: how many epochs `before` is in force; 0 for `after` from the start, None for never.
 
     Raises:
-        ValueError: if `switch_epoch` is neither None nor a whole number of at least 0.
+        ValueError: if `switch_epoch` is neither None nor a whole number of at least 0, or the logits are log-odds under
+            one of the two only.
     """
 
-    def __init__(self, switch_epoch: int | None = 5) -> None:
+    def __init__(self, before: Objective, after: Objective, switch_epoch: int | None = 5) -> None:
         if switch_epoch is not None:
             whole_number("switch_epoch (unless null)", switch_epoch, at_least=0)
+        if before.log_odds != after.log_odds:
+            raise ValueError(
+                f"before and after must read the logits alike, but those of {type(before).__name__} are"
+                f" {_kind(before)}, those of {type(after).__name__} {_kind(after)}"
+            )
+        self.before = before
+        self.after = after
         self.switch_epoch = switch_epoch
+        self.log_odds = before.log_odds
+        self.statistics = tuple(dict.fromkeys([*before.statistics, *after.statistics]))
+        self.equilibrium_loss = before.equilibrium_loss if before.equilibrium_loss == after.equilibrium_loss else None
+        self.needs_constraint = before.needs_constraint or after.needs_constraint
 
-    def phase(self, epoch: int) -> bool:
-        """Whether G has switched."""
-        return self.switch_epoch is not None and epoch >= self.switch_epoch
+    def in_epoch(self, epoch: int) -> Objective:
+        has_switched = self.switch_epoch is not None and epoch >= self.switch_epoch
+        return (self.after if has_switched else self.before).in_epoch(epoch)
 
-    def generator_loss(self, fake_logits: Tensor, phase: Hashable) -> Tensor:
-        return generator_minimax(fake_logits) if phase else generator_non_saturating(fake_logits)
+
+def _kind(objective: Objective) -> str:
+    return "log-odds" if objective.log_odds else "scores"

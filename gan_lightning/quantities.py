@@ -35,5 +35,9 @@ QUANTITIES = {
     "held_out_probability": Quantity("mean D on held-out images"),
     "generated_probability": Quantity("mean D on generated images"),
     "held_out_accuracy": Quantity("accuracy of D on held-out and generated images"),
+    "training_score": Quantity("mean score of training images"),
+    "held_out_score": Quantity("mean score of held-out images"),
+    "generated_score": Quantity("mean score of generated images"),
+    "held_out_gap": Quantity("score of held-out images above generated ones"),
 }
 """Every number, in the order of a table."""

@@ -40,7 +40,7 @@ def write_report(words: list[str], folder: Path, metric: str | None = None) -> s
     from gan_lightning.reports.comparison import choose_metric, groups, main_effects, ranked
     from gan_lightning.reports.page import GENERATOR, page, png
     from gan_lightning.reports.pictures import draw_curves, draw_effect, draw_side_by_side
-    from gan_lightning.reports.runs import read_curves
+    from gan_lightning.reports.runs import equilibrium_of, read_curves
     from gan_lightning.reports.tables import markdown, write_csv
 
     if folder.exists() and any(folder.iterdir()):
@@ -60,7 +60,7 @@ def write_report(words: list[str], folder: Path, metric: str | None = None) -> s
     tags = dict.fromkeys(tag for of_run in curves.values() for tag in of_run)
     for tag in sorted(tags, key=lambda tag: (not tag.startswith("loss/"), tag != f"evaluation/{metric}")):
         shared = [(run, curves[run.folder][tag]) for run in runs if tag in curves[run.folder]]
-        of_curves[tag] = png(draw_curves(tag, shared))
+        of_curves[tag] = png(draw_curves(tag, shared, equilibrium_of(tag, [run for run, _ in shared])))
     pictures = {"Effects": of_effects, "Curves": of_curves}
     table = markdown(by_settings, metric)
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from gan_lightning.building import check_trust, chosen_weights, trained_player
 from gan_lightning.checks import whole_number
-from gan_lightning.cli import door, user_mistakes
-from gan_lightning.config import load_generator, read_checkpoint
+from gan_lightning.cli import door, user_mistakes, words
+from gan_lightning.config import read_checkpoint
 from gan_lightning.errors import UserError
 
 
@@ -18,6 +19,8 @@ def main(settings: DictConfig) -> None:
     path = Path(str(settings.ckpt))
     checkpoint = read_checkpoint(str(path / "checkpoints" / "last.ckpt" if path.is_dir() else path))
 
+    check_trust(checkpoint["hyper_parameters"], ["generator"], words(settings.trust))
+
     import torch  # not needed for --help and mistyped keys
 
     from gan_lightning.sampling import draw, grid, save_png
@@ -25,7 +28,10 @@ def main(settings: DictConfig) -> None:
     with user_mistakes():
         whole_number("num_samples", settings.num_samples, at_least=1)
         whole_number("seed", settings.seed, at_least=0)
-        images = draw(load_generator(checkpoint), settings.num_samples, settings.seed, torch.device("cpu"))
+        generator = trained_player(checkpoint, "generator", chosen_weights(checkpoint, settings.weights))
+    num_classes = checkpoint["hyper_parameters"]["num_classes"]
+    images = draw(generator, settings.num_samples, num_classes, settings.seed, torch.device("cpu"))
+    with user_mistakes():
         save_png(grid(images, columns=max(1, round(settings.num_samples**0.5))), Path(settings.output))
     print(f"{settings.num_samples} samples in {settings.output}")
 

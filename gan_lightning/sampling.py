@@ -1,51 +1,50 @@
 """Asking the trained players for images and for judgements, and laying images out in a picture."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.utils import make_grid
 
+from gan_lightning.judge import Judge
 from gan_lightning.pixels import from_uint8, to_uint8
-
-
-@contextmanager
-def _evaluating(network: torch.nn.Module) -> Iterator[None]:
-    """In evaluation mode, where batch normalisation uses its running statistics; then again in the mode it was in."""
-    was_training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(was_training)
+from gan_lightning.protocol import call, evaluating, sample_latent
 
 
 @torch.no_grad()
-def generate(generator: torch.nn.Module, latent: Tensor, batch_size: int, device: torch.device) -> Tensor:
-    """Latents (N, latent_dim) to images (N, C, H, W) in [-1, 1] on the CPU, `batch_size` at a time on `device`."""
-    with _evaluating(generator):
-        return torch.cat([generator(part.to(device)).cpu() for part in latent.split(batch_size)])
+def generate(generator: nn.Module, latent: Tensor, labels: Tensor, batch_size: int, device: torch.device) -> Tensor:
+    """Latents (N, latent_dim) to images (N, C, H, W) in [-1, 1] on the CPU, `batch_size` at a time on `device`.
+
+    The labels (N,) are for a generator that takes them.
+    """
+    parts = zip(latent.split(batch_size), labels.split(batch_size), strict=True)
+    with evaluating(generator):
+        return torch.cat([call(generator, *(part.to(device) for part in both)).cpu() for both in parts])
 
 
 @torch.no_grad()
-def judge(discriminator: torch.nn.Module, pixels: Tensor, batch_size: int, device: torch.device) -> Tensor:
-    """Images (N, C, H, W), bytes, to logits (N,) on the CPU, `batch_size` at a time on `device`."""
-    with _evaluating(discriminator):
-        batches = (from_uint8(part.to(device)) for part in pixels.split(batch_size))
-        return torch.cat([discriminator(batch).float().cpu() for batch in batches])
+def judged(discriminator: nn.Module, pixels: Tensor, labels: Tensor, batch_size: int, device: torch.device) -> Tensor:
+    """Images (N, C, H, W), bytes, to logits (N,) on the CPU, `batch_size` at a time on `device`.
+
+    The labels (N,) are for a discriminator that takes them.
+    """
+    parts = zip(pixels.split(batch_size), labels.split(batch_size), strict=True)
+    with evaluating(discriminator):
+        return torch.cat(
+            [Judge(discriminator, some.to(device))(from_uint8(part.to(device))).cpu() for part, some in parts]
+        )
 
 
-def seeded_latent(generator: torch.nn.Module, num_samples: int, seed: int) -> Tensor:
+def seeded_latent(generator: nn.Module, num_samples: int, seed: int) -> Tensor:
     """Latents (num_samples, latent_dim) that `seed` alone decides, for any device; training's random numbers stay."""
-    return generator.sample_latent(num_samples, torch.Generator().manual_seed(seed))  # type: ignore[operator]
+    return sample_latent(generator, num_samples, torch.Generator().manual_seed(seed))
 
 
-def draw(generator: torch.nn.Module, num_samples: int, seed: int, device: torch.device) -> Tensor:
-    """Images (num_samples, C, H, W), bytes, from latents that `seed` alone decides."""
-    return to_uint8(generate(generator, seeded_latent(generator, num_samples, seed), num_samples, device))
+def draw(generator: nn.Module, num_samples: int, num_classes: int, seed: int, device: torch.device) -> Tensor:
+    """Images (num_samples, C, H, W), bytes, from latents that `seed` alone decides, of all classes in turn."""
+    labels = torch.arange(num_samples) % num_classes
+    return to_uint8(generate(generator, seeded_latent(generator, num_samples, seed), labels, num_samples, device))
 
 
 def grid(images: Tensor, columns: int = 8) -> Tensor:

@@ -1,11 +1,144 @@
-"""Learning rates and momenta that change from update to update."""
+"""Numbers that change as training goes on.
 
+By the images seen, between two alternations: a :class:`Schedule`, wherever a number stands that may follow one. By the
+updates of an optimizer: torch's own learning rate schedules, and :class:`Goodfellow2014` beside them.
+"""
+
+import math
+from collections.abc import Callable
 from typing import Any
 
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning.checks import number, whole_number
+
+
+class Schedule:
+    """A number as a function of how many real images the discriminator has been shown."""
+
+    def __call__(self, images_seen: int) -> float:
+        raise NotImplementedError
+
+
+class Cosine(Schedule):
+    """From one value to another on half a cosine, and constant from then on, as in the burn-in of Huang et al. 2024.
+
+    last + (first - last) · (1 + cos(π min(n / images, 1))) / 2 after n images.
+
+    Args:
+        first: the value at the start.
+        last: the value in the end.
+        images: the number of images after which the end is reached.
+
+    Raises:
+        ValueError: if a value is not a number of at least 0, or `images` is not one of at least 1.
+    """
+
+    def __init__(self, first: float, last: float, images: float) -> None:
+        number("first", first, at_least=0)
+        number("last", last, at_least=0)
+        number("images", images, at_least=1)
+        self.first = first
+        self.last = last
+        self.images = images
+
+    def __call__(self, images_seen: int) -> float:
+        share = min(images_seen / self.images, 1.0)
+        return self.last + (self.first - self.last) * (1 + math.cos(math.pi * share)) / 2
+
+
+def number_or_schedule(name: str, value: Any, at_least: float) -> None:
+    """Accept a schedule, or a finite number that is large enough.
+
+    Raises:
+        ValueError: if `value` is anything else; the message begins with `name`.
+    """
+    if not isinstance(value, Schedule):
+        number(name, value, at_least)
+
+
+def at(setting: Any, images_seen: int) -> Any:
+    """A setting, or a list of some, as it is after so many images: numbers in place of schedules."""
+    if isinstance(setting, Schedule):
+        return setting(images_seen)
+    return [at(each, images_seen) for each in setting] if isinstance(setting, list | tuple) else setting
+
+
+class Scheduled(nn.Module):
+    """A number, or what a schedule says, as a tensor: a step that was recorded with it sees it change.
+
+    Args:
+        source: the number, or the schedule.
+
+    Attributes:
+        value: what it is now, a scalar on the module's device.
+    """
+
+    value: Tensor
+
+    def __init__(self, source: float | Schedule) -> None:
+        super().__init__()
+        self.source = source
+        self.register_buffer("value", torch.tensor(float(at(source, 0))), persistent=False)
+
+    def set_at(self, images_seen: int) -> None:
+        """Let it be what it is after so many images."""
+        if isinstance(self.source, Schedule):
+            self.value.fill_(self.source(images_seen))
+
+
+class ScheduledOptimizer:
+    """An optimizer some of whose settings, such as `lr` or one of `betas`, follow schedules.
+
+    Args:
+        factory: makes the optimizer from the parameters; the settings are its keywords if it is a `functools.partial`.
+        parameters: what is optimized.
+
+    Attributes:
+        optimizer: made with what the settings are at the start.
+        follows: whether there is a schedule among them.
+    """
+
+    def __init__(self, factory: Callable[..., Optimizer], parameters: Any) -> None:
+        keywords: dict[str, Any] = getattr(factory, "keywords", {})
+        self._settings = {
+            name: setting
+            for name, setting in keywords.items()
+            if any(isinstance(one, Schedule) for one in (setting if isinstance(setting, list | tuple) else [setting]))
+        }
+        self.optimizer = factory(parameters, **{name: at(setting, 0) for name, setting in self._settings.items()})
+
+    @property
+    def follows(self) -> bool:
+        return bool(self._settings)
+
+    def start(self, images_seen: int, device: torch.device | None) -> None:
+        """Let the settings be what they are after so many images: tensors on `device`, numbers if that is None."""
+        for group in self.optimizer.param_groups:
+            for name, setting in self._settings.items():
+                now = at(setting, images_seen)
+                group[name] = now if device is None else _tensors(setting, now, device)
+
+    def set_at(self, images_seen: int) -> None:
+        """Let the settings be what they are after so many images, tensors in place."""
+        for group in self.optimizer.param_groups:
+            for name, setting in self._settings.items():
+                group[name] = _changed(group[name], at(setting, images_seen))
+
+
+def _tensors(setting: Any, now: Any, device: torch.device) -> Any:
+    if isinstance(setting, Schedule):
+        return torch.tensor(now, device=device)
+    return [_tensors(*each, device) for each in zip(setting, now, strict=True)] if isinstance(now, list) else now
+
+
+def _changed(before: Any, now: Any) -> Any:
+    if isinstance(before, Tensor):
+        return before.fill_(now)
+    return [_changed(*each) for each in zip(before, now, strict=True)] if isinstance(now, list) else now
 
 
 class Goodfellow2014(LRScheduler):

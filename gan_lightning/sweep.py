@@ -17,6 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from gan_lightning.building import build
 from gan_lightning.config import resolved, word
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.jobs import LOCK, STATUS, State, but_for_length, check_folder, folder_name, read_results, read_status
@@ -136,9 +137,16 @@ class Sweep:
             UserError: if it will not.
         """
         if job.settings["optimized_metric"] is not None:
-            from gan_lightning.train import check_outcome, named_callbacks  # what they need takes seconds to import
+            from gan_lightning.gan import statistics_of
+            from gan_lightning.objectives import Objective  # here, because what these need takes seconds to import
+            from gan_lightning.penalties import Penalty
+            from gan_lightning.train import check_outcome, named_callbacks
 
-            check_outcome(job.settings["optimized_metric"], named_callbacks(job.settings).get("evaluation"))
+            objective = build(job.settings, "objective", Objective)
+            penalty = build(job.settings, "penalty", Penalty)
+            statistics = statistics_of(objective, penalty)
+            evaluation = named_callbacks(job.settings).get("evaluation")
+            check_outcome(job.settings["optimized_metric"], evaluation, statistics, objective.log_odds)
 
     def save_config(self) -> None:
         """Write down what was asked for."""

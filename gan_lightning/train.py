@@ -7,6 +7,7 @@ import platform
 import shlex
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lightning.building import build, build_dataset, build_player
 from gan_lightning.checks import number, whole_number
-from gan_lightning.cli import door, user_mistakes
+from gan_lightning.cli import config_dirs, door, user_mistakes
 from gan_lightning.config import differences, read_checkpoint, resolved, word
 from gan_lightning.errors import UserError
 from gan_lightning.jobs import Record, check_folder, checkpoint_to_go_on_from, read_results
@@ -63,7 +65,7 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
         if checkpoint is not None and "tensorboard" in settings.logger:
             # Points that the run had logged past the checkpoint are drawn anew.
             OmegaConf.update(settings, "logger.tensorboard.purge_step", checkpoint["alternations"] + 1, force_add=True)
-        gan, datamodule, trainer = build(settings)
+        gan, datamodule, trainer = compose(settings)
         if checkpoint is not None:
             _check_resume(checkpoint, dict(gan.hparams))
         datamodule.prepare_data()
@@ -72,9 +74,13 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
         share = settings.trainer.limit_train_batches
         if isinstance(share, float) and share * len(datamodule.train_dataloader()) < 1:
             raise UserError(f"trainer.limit_train_batches={share} is less than one training step of an epoch")
-        _prepare_evaluation(settings, trainer, datamodule, gan)  # the last of the checks: it may train a classifier
-        if checkpoint is None:
-            gan.generator.initialise_from(images)  # type: ignore[operator]
+        _check_callbacks(settings, trainer, gan)
+    evaluation = _evaluation(trainer)
+    if evaluation is not None:
+        evaluation.prepare(trainer, datamodule, gan)  # the last of the checks: it may train a classifier
+    if checkpoint is None:
+        gan.initialise_from(images)
+    _try_out(gan, datamodule)
     if not trainer.is_global_zero:
         trainer.fit(gan, datamodule, ckpt_path=settings.ckpt_path, weights_only=True)
         return None
@@ -109,34 +115,44 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
     return math.nan if outcome is None else outcome
 
 
-def build(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
+def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
     """The objects that the settings name, joined; the weights drawn from the seed. Nothing is read or written yet."""
     import torch
     from hydra.utils import instantiate
     from lightning.pytorch import seed_everything
 
     from gan_lightning.callbacks.statistics import Statistics
+    from gan_lightning.objectives import Objective
+    from gan_lightning.penalties import Penalty
 
     torch.set_float32_matmul_precision(settings.matmul_precision)
     # Deterministic algorithms would also fill all new memory with NaN, for programs that read what they never wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     seed_everything(settings.seed, workers=True, verbose=False)
-    datamodule = instantiate(settings.dataset)
+    plain: Any = OmegaConf.to_container(settings, resolve=True)
+    datamodule = build_dataset(plain)
     generator, discriminator = (
-        instantiate(settings.model[player], image_shape=datamodule.image_shape, _convert_="all")
+        build_player(plain, player, datamodule.image_shape, datamodule.num_classes)
         for player in ("generator", "discriminator")
     )
+    objective = build(plain, "objective", Objective)
     gan = instantiate(settings.gan, _convert_="all")(
         generator=generator,
         discriminator=discriminator,
-        objective=instantiate(settings.objective),
+        objective=objective,
         generator_optimizer=instantiate(settings.optimizer.generator, _convert_="all"),
         discriminator_optimizer=instantiate(settings.optimizer.discriminator, _convert_="all"),
         scheduler=instantiate(settings.optimizer.scheduler, _convert_="all"),
+        penalty=build(plain, "penalty", Penalty),
+        augmentation=build(plain, "augmentation", torch.nn.Module),
     )
     # What a checkpoint says of itself: enough to make its networks anew without the data set.
-    hyper_parameters: Any = OmegaConf.to_container(settings, resolve=True)
-    gan.save_hyperparameters({**hyper_parameters, "image_shape": list(datamodule.image_shape)}, logger=False)
+    facts = {
+        "image_shape": list(datamodule.image_shape),
+        "num_classes": datamodule.num_classes,
+        "log_odds": objective.log_odds,
+    }
+    gan.save_hyperparameters({**plain, **facts}, logger=False)
     datamodule.batches_per_alternation = gan.batches_per_alternation
     datamodule.alternations_per_step = gan.alternations_per_step
     trainer = instantiate(
@@ -167,29 +183,52 @@ def named_callbacks(settings: Any) -> "dict[str, Any]":
     return made
 
 
-def _prepare_evaluation(settings: DictConfig, trainer: "Trainer", datamodule: "ImageDataModule", gan: "GAN") -> None:
-    """Let what would fail at the first evaluation fail now."""
+def _try_out(gan: "GAN", datamodule: "ImageDataModule") -> None:
+    """Let both players see an image, so that a network that cannot is loud before anything is written."""
+    import torch
+
+    from gan_lightning.sampling import draw, judged
+
+    with torch.random.fork_rng(devices=[]):
+        drawn = draw(gan.generator, 2, datamodule.num_classes, seed=0, device=gan.device)
+        if drawn.shape[1:] != tuple(datamodule.image_shape):
+            raise UserError(
+                f"model.generator draws images of {tuple(drawn.shape[1:])},"
+                f" but those of {datamodule.title} are {tuple(datamodule.image_shape)}"
+            )
+        judged(gan.discriminator, drawn, torch.zeros(2, dtype=torch.int64), 2, gan.device)
+
+
+def _check_callbacks(settings: DictConfig, trainer: "Trainer", gan: "GAN") -> None:
+    """Refuse callbacks that ask for what this GAN does not have."""
     from gan_lightning.callbacks.best_checkpoint import BestCheckpoint
-    from gan_lightning.callbacks.evaluation import Evaluation
+    from gan_lightning.gan import statistics_of
 
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, BestCheckpoint):
-            callback.check(trainer)
-    evaluation = Evaluation.of(trainer)
-    check_outcome(settings.optimized_metric, evaluation)
-    if evaluation is not None:
-        evaluation.prepare(trainer, datamodule, gan)
+            callback.check(trainer, gan.objective.log_odds)
+        gan.generator_with(getattr(callback, "weights", None))
+    statistics = statistics_of(gan.objective, gan.penalty)
+    check_outcome(settings.optimized_metric, _evaluation(trainer), statistics, gan.objective.log_odds)
 
 
-def check_outcome(metric: str | None, evaluation: "Evaluation | None") -> None:
-    """See that a run with this evaluation, or none, knows the metric to be optimised, if any is.
+def _evaluation(trainer: "Trainer") -> "Evaluation | None":
+    from gan_lightning.callbacks.evaluation import Evaluation
+
+    return Evaluation.of(trainer)
+
+
+def check_outcome(
+    metric: str | None, evaluation: "Evaluation | None", statistics: Iterable[str], log_odds: bool
+) -> None:
+    """See that a run with this evaluation, or none, and these statistics knows the metric to be optimised, if any is.
 
     Raises:
         UserError: if it does not.
     """
     from gan_lightning.callbacks.results import Results
 
-    known = Results.names(evaluation)
+    known = Results.names(evaluation, statistics, log_odds)
     if metric is not None and metric not in known:
         raise UserError(f"optimized_metric is {metric}, but a run with these callbacks knows {', '.join(known)}")
 
@@ -204,7 +243,8 @@ def _refuse_what_cannot_train(settings: DictConfig) -> None:
         raise _already_holds_a_run(settings)
     for player in ("generator", "discriminator"):
         rate = OmegaConf.select(settings, f"optimizer.{player}.lr")
-        number(f"optimizer.{player}.lr", rate, at_least=0)
+        if not OmegaConf.is_dict(rate):  # a schedule, say
+            number(f"optimizer.{player}.lr", rate, at_least=0)
     whole_number("seed", settings.seed, at_least=0)
     whole_number("trainer.max_epochs", trainer.max_epochs, at_least=1)
     whole_number("trainer.log_every_n_steps", trainer.log_every_n_steps, at_least=1)
@@ -298,7 +338,8 @@ def _say_where(settings: DictConfig, more_epochs: int) -> None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return  # the sweep goes on with its jobs
     replaced = ("ckpt_path=", "output_dir=", "trainer.max_epochs=", "hparams_search=")
-    go_on = [word for word in HydraConfig.get().overrides.task if not word.startswith(replaced)]
+    go_on = [word for folder in config_dirs(sys.argv) for word in ("--config-dir", folder)]
+    go_on += [word for word in HydraConfig.get().overrides.task if not word.startswith(replaced)]
     go_on.append(f"trainer.max_epochs={more_epochs}")
     last = f"{settings.output_dir}/checkpoints/last.ckpt"
     if Path(last).exists():

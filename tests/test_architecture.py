@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gan_lightning"
-DOORS = {"train.py", "sample.py", "evaluate.py", "report.py", "sweep.py", "jobs.py", "cli.py", "config.py"}
+DOORS = {
+    "train.py",
+    "sample.py",
+    "evaluate.py",
+    "report.py",
+    "sweep.py",
+    "jobs.py",
+    "cli.py",
+    "config.py",
+    "building.py",
+}
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 
@@ -44,12 +54,26 @@ def test_a_report_needs_neither_torch_nor_the_players(file: str) -> None:
 
 
 def test_the_alternation_knows_neither_networks_nor_data() -> None:
-    ours = tuple(f"gan_lightning.{name}" for name in ("objectives", "penalties", "checks", "cuda_graph"))
+    mathematics = ("objectives", "penalties", "averaging", "schedules", "judge", "protocol")
+    ours = tuple(f"gan_lightning.{name}" for name in (*mathematics, "checks", "cuda_graph"))
     assert all(name.startswith(ours) for name in uses("gan.py", "gan_lightning"))
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if f.startswith(("networks/", "metrics/")) or f == "losses.py"])
-def test_networks_losses_and_metrics_know_torch_alone(file: str) -> None:
+MATHEMATICS = {"losses.py", "judge.py", "protocol.py", "objectives.py", "penalties.py", "augmentation.py"} | {
+    *("averaging.py", "schedules.py", "adam.py")
+}
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if f in MATHEMATICS])
+def test_the_mathematics_knows_torch_and_itself_alone(file: str) -> None:
+    packages = {name.partition(".")[0] for name in imports(file)}
+    assert packages - sys.stdlib_module_names <= {"torch", "gan_lightning"}
+    ours = tuple(f"gan_lightning.{name.removesuffix('.py')}" for name in (*MATHEMATICS, "checks.py"))
+    assert all(name.startswith((*ours, "gan_lightning.losses")) for name in uses(file, "gan_lightning"))
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if f.startswith(("networks/", "metrics/"))])
+def test_networks_and_metrics_know_torch_alone(file: str) -> None:
     packages = {name.partition(".")[0] for name in imports(file)}
     # torchmetrics where a metric is to be the published one
     assert packages - sys.stdlib_module_names <= {"torch", "gan_lightning", "torchmetrics"}

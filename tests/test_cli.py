@@ -25,7 +25,7 @@ MISTAKES = {
         ["dataset=mnits"],
         "no dataset called 'mnits'; there is cifar10, fashion_mnist, mnist, mnist5k",
     ),
-    "unknown option": (["objective=wgan"], "no objective called 'wgan'; there is minimax, non_saturating, switch"),
+    "unknown option": (["objective=wgan"], "no objective called 'wgan'; there is hinge, lsgan, minimax, non_sat"),
     "unknown experiment": (["experiment=nope"], "no experiment called 'nope'; there is first_run"),
     "unknown group": (["datasett=mnist"], "no setting 'datasett'; did you mean dataset"),
     "unknown key": (["optimizer.lrr=1"], "no setting 'optimizer.lrr'; did you mean optimizer.lr"),

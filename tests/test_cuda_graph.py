@@ -18,7 +18,12 @@ from torch.optim.lr_scheduler import ExponentialLR
 from gan_lightning import cuda_graph
 from gan_lightning.cuda_graph import WARM_UP, Graphed
 from gan_lightning.gan import GAN
-from gan_lightning.objectives import Minimax, NonSaturating, Objective, Switch
+from gan_lightning.objectives import Minimax, NonSaturating, Objective, RelativisticPairing, Switch
+from gan_lightning.penalties import R1R2
+from gan_lightning.schedules import Cosine
+
+Step = Callable[[], dict[str, Tensor]]
+SWITCH = Switch(NonSaturating(), Minimax(), 1)
 
 
 class Recordings:
@@ -32,23 +37,20 @@ class Recordings:
         monkeypatch.setattr(cuda_graph, "warm_up", self.warm_up)
         monkeypatch.setattr(cuda_graph, "capture", self.capture)
 
-    def warm_up(self, function: Callable[[], Tensor]) -> Tensor:
+    def warm_up(self, function: Step) -> dict[str, Tensor]:
         self.warm_ups += 1
         return function()
 
-    def capture(self, function: Callable[[], Tensor], generators: Sequence[torch.Generator]) -> Callable[[], Tensor]:
+    def capture(self, function: Step, generators: Sequence[torch.Generator]) -> Step:
         self.captures += 1
         self.generators += generators
-        result: list[Tensor] = []
+        result: dict[str, Tensor] = {}
 
-        def replay() -> Tensor:
+        def replay() -> dict[str, Tensor]:
             self.replays += 1
-            now = function()
-            if result:
-                result[0].copy_(now)  # a replay writes where the recording wrote
-            else:
-                result.append(now)
-            return result[0]
+            for name, now in function().items():
+                result.setdefault(name, now).copy_(now)  # a replay writes where the recording wrote
+            return result
 
         return replay
 
@@ -58,21 +60,26 @@ def recordings(monkeypatch: pytest.MonkeyPatch) -> Recordings:
     return Recordings(monkeypatch)
 
 
-def total(batch: Tensor, phase: Hashable) -> Tensor:
-    return batch.sum() * (2 if phase else 1)
+def total(batch: tuple[Tensor, ...], mode: Hashable) -> dict[str, Tensor]:
+    (images,) = batch
+    return {"total": images.sum() * (2 if mode else 1)}
+
+
+def run_once(graphed: Graphed, images: Tensor, mode: Hashable) -> float:
+    return graphed((images,), mode)["total"].item()
 
 
 def test_warms_up_then_replays_what_it_recorded_once(recordings: Recordings) -> None:
     graphed = Graphed(total, [])
     batches = [torch.full((4,), float(value)) for value in range(10)]
-    results = [graphed(batch, None) for batch in batches]
-    assert [result.item() for result in results] == [4.0 * value for value in range(10)]  # each its own memory
+    results = [run_once(graphed, batch, None) for batch in batches]
+    assert results == [4.0 * value for value in range(10)]
     assert (recordings.warm_ups, recordings.captures, recordings.replays) == (WARM_UP, 1, 10 - WARM_UP)
 
 
-def test_another_phase_is_recorded_anew(recordings: Recordings) -> None:
+def test_another_mode_is_recorded_anew(recordings: Recordings) -> None:
     graphed = Graphed(total, [])
-    results = [graphed(torch.ones(4), phase).item() for phase in [False] * 5 + [True] * 5]
+    results = [run_once(graphed, torch.ones(4), mode) for mode in [False] * 5 + [True] * 5]
     assert results == [4.0] * 5 + [8.0] * 5
     assert (recordings.warm_ups, recordings.captures, recordings.replays) == (2 * WARM_UP, 2, 10 - 2 * WARM_UP)
 
@@ -80,7 +87,7 @@ def test_another_phase_is_recorded_anew(recordings: Recordings) -> None:
 def test_a_smaller_batch_that_comes_first_does_not_decide_the_shape(recordings: Recordings) -> None:
     """As where a resumed run begins with the last batch of an epoch."""
     graphed = Graphed(total, [])
-    assert [graphed(torch.ones(size), None).item() for size in (3, 4, 4, 4, 4, 4, 3)] == [3, 4, 4, 4, 4, 4, 3]
+    assert [run_once(graphed, torch.ones(size), None) for size in (3, 4, 4, 4, 4, 4, 3)] == [3, 4, 4, 4, 4, 4, 3]
     assert (recordings.captures, recordings.replays) == (1, 5 - WARM_UP)
 
 
@@ -89,7 +96,7 @@ def test_another_shape_is_run_eagerly_and_said_once(recordings: Recordings, capl
     graphed = Graphed(total, [])
     for _ in range(3):
         for size in (4, 4, 4, 3):
-            assert graphed(torch.ones(size), None).item() == size
+            assert run_once(graphed, torch.ones(size), None) == size
     assert (recordings.captures, recordings.replays) == (1, 9 - WARM_UP)
     assert caplog.messages == ["a batch of another shape, (3,), not (4,), is run eagerly, not as a CUDA graph"]
 
@@ -105,14 +112,10 @@ def test_what_cannot_be_recorded_is_run_eagerly_and_said_once(
 
     monkeypatch.setattr(cuda_graph, "capture", refuse)
     graphed = Graphed(total, [])
-    assert [graphed(torch.ones(4), None).item() for _ in range(6)] == [4.0] * 6
+    assert [run_once(graphed, torch.ones(4), None) for _ in range(6)] == [4.0] * 6
     assert caplog.messages == [
         "the step cannot be a CUDA graph, and is run eagerly: operation not permitted when stream is capturing"
     ]
-
-
-class TwiceDifferentiated(NonSaturating):
-    needs_double_backward = True
 
 
 @pytest.mark.parametrize(
@@ -121,8 +124,9 @@ class TwiceDifferentiated(NonSaturating):
         ({}, None),
         ({"optimizer": partial(Adam, lr=1e-3, fused=True)}, None),
         ({"optimizer": partial(RAdam, lr=1e-3)}, None),
-        ({"objective": TwiceDifferentiated()}, "TwiceDifferentiated needs a double backward"),
-        ({"scheduler": partial(ExponentialLR, gamma=0.5)}, "a schedule changes the learning rates"),
+        ({"penalty": R1R2()}, None),
+        ({"optimizer": partial(Adam, lr=Cosine(1e-3, 1e-4, 100), fused=True)}, None),
+        ({"scheduler": partial(ExponentialLR, gamma=0.5)}, "a schedule changes the learning rates after each update"),
         ({"optimizer": torch.optim.Rprop}, None),
         ({"optimizer": torch.optim.Adafactor}, "Adafactor cannot be captured"),
         ({"optimizer": Adadelta}, None),
@@ -161,7 +165,7 @@ def test_replayed_training_gives_the_weights_of_eager_training(
             on_gpu(monkeypatch)
         gan = make_gan(
             optimizer=optimizer,
-            objective=Switch(1),
+            objective=SWITCH,
             discriminator_steps=k,
             discriminator_batches=discriminator_batches,
             simultaneous=simultaneous,
@@ -177,7 +181,7 @@ def test_replayed_training_gives_the_weights_of_eager_training(
 @pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
 @pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
 @pytest.mark.parametrize("simultaneous", [False, True])
-@pytest.mark.parametrize("objective", [NonSaturating(), Minimax(), Switch(1)])
+@pytest.mark.parametrize("objective", [NonSaturating(), Minimax(), SWITCH, RelativisticPairing()])
 def test_an_alternation_never_waits_for_a_number(
     objective: Objective, simultaneous: bool, discriminator_batches: str, networks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,8 +199,11 @@ def test_an_alternation_never_waits_for_a_number(
         monkeypatch.setattr(gan, "optimizers", lambda use_pl_optimizer: optimizers)
         monkeypatch.setattr(gan, "lr_schedulers", lambda: None)
         gan._trainer = SimpleNamespace(world_size=1, global_rank=0, strategy=SimpleNamespace(global_rank=0))
-        for phase in (False, True):
-            assert gan._alternate(torch.zeros(12, *SHAPE), phase).shape == (5,)
+        batch = torch.zeros(12, *SHAPE), torch.zeros(12, dtype=torch.int64)
+        for epoch in (0, 1):
+            gan._follow_schedules(12)
+            statistics = gan._alternate(batch, objective.in_epoch(epoch))
+            assert {value.shape for value in statistics.values()} == {()}
         with pytest.raises(DataDependentOutputException):
             gan.discriminator(torch.zeros(2, *SHAPE)).sum().item()
 
@@ -243,7 +250,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 def test_on_a_gpu_a_graph_gives_the_weights_of_eager_training(optimizer: Any) -> None:
     trained = []
     for graphed in (False, True):
-        gan = make_gan(plain_networks, optimizer, objective=Switch(1), cuda_graph=graphed, alternations_per_step=3)
+        gan = make_gan(plain_networks, optimizer, objective=SWITCH, cuda_graph=graphed, alternations_per_step=3)
         data = RandomImages(alternations=8)
         data.num_images += 2  # the last batch is smaller
         fit(gan, data, epochs=2, accelerator="gpu")

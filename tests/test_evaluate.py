@@ -195,7 +195,7 @@ def test_a_checkpoint_cannot_choose_what_code_runs(run: Run, evaluate: Run) -> N
         torch.save(checkpoint, "evil.ckpt")
         outcome = evaluate("ckpt=evil.ckpt")
         assert outcome.exit_code == 1
-        assert f"the checkpoint's data set is {target}; only those of gan_lightning.data are loaded" in outcome.stderr
+        assert f"the checkpoint's dataset is {target}, which is no" in outcome.stderr
 
 
 class Pixels(nn.Module):
@@ -224,27 +224,32 @@ def test_the_sets_of_a_reference_do_not_overlap_where_they_must_not(reference: R
 
 
 def test_the_order_of_the_samples_does_not_matter(reference: Reference) -> None:
-    pixels = MNIST5k().load(train=True)[0][1000:1500]
+    pixels, labels = (part[1000:1500] for part in MNIST5k().load(train=True))
     order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
     for name, metric in METRICS["classifier"].items():
         if name != "equilibrium":
-            one, other = (metric.measure(Subject(Images(p, Pixels())), reference) for p in (pixels, pixels[order]))
+            one, other = (
+                metric.measure(Subject(Images(p, labels, Pixels())), reference) for p in (pixels, pixels[order])
+            )
             assert one == pytest.approx(other, rel=1e-9, abs=1e-9), name
 
 
 def test_copies_of_training_images_are_caught(reference: Reference) -> None:
-    copies = MNIST5k().load(train=True)[0][2000:2200]
+    copies, labels = (part[2000:2200] for part in MNIST5k().load(train=True))
     measure = METRICS["classifier"]["memorisation"].measure
-    assert measure(Subject(Images(copies)), reference)["memorisation"] == pytest.approx(0, abs=1e-6)
+    assert measure(Subject(Images(copies, labels)), reference)["memorisation"] == pytest.approx(0, abs=1e-6)
     assert measure(Subject(reference.real), reference)["memorisation"] == pytest.approx(1, abs=0.15)
 
 
 def test_metrics_give_the_quantities_that_they_name(reference: Reference) -> None:
-    subject = Subject(Images(MNIST5k().load(train=True)[0][:500], Pixels()), lambda pixels: torch.zeros(len(pixels)))
-    for name, metric in METRICS["classifier"].items():
-        assert tuple(metric.measure(subject, reference)) == metric.quantities, name
+    pixels, labels = (part[:500] for part in MNIST5k().load(train=True))
+    for log_odds in (True, False):
+        answers = Subject(Images(pixels, labels, Pixels()), lambda pixels, _: torch.zeros(len(pixels)), log_odds)
+        for name, metric in METRICS["classifier"].items():
+            assert tuple(metric.measure(answers, reference)) == metric.names(log_odds), name
     for metrics in METRICS.values():
-        assert {name for metric in metrics.values() for name in metric.quantities} <= QUANTITIES.keys()
+        given = {name for metric in metrics.values() for kind in (True, False) for name in metric.names(kind)}
+        assert given <= QUANTITIES.keys()
     assert list(metrics_named(["kernel", "parzen"], "classifier")) == ["parzen", "kernel"]
 
 

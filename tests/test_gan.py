@@ -197,7 +197,7 @@ def test_alternations_equal_plain_pytorch_before_and_after_the_switch(
     gan = make_gan(
         networks,
         optimizer,
-        objective=Switch(1),
+        objective=Switch(NonSaturating(), Minimax(), 1),
         discriminator_steps=k,
         discriminator_batches=discriminator_batches,
         simultaneous=simultaneous,
@@ -220,7 +220,12 @@ def test_alternations_equal_plain_pytorch_before_and_after_the_switch(
 @pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
 @pytest.mark.parametrize(
     ("objective", "switch_epoch", "scale"),
-    [(Minimax(), 0, 1.0), (NonSaturating(), 9, 1.0), (NonSaturating(0.5), 9, 0.5), (Switch(None), 9, 1.0)],
+    [
+        (Minimax(), 0, 1.0),
+        (NonSaturating(), 9, 1.0),
+        (NonSaturating(0.5), 9, 0.5),
+        (Switch(NonSaturating(), Minimax(), None), 9, 1.0),
+    ],
 )
 @pytest.mark.parametrize("k", [1, 3])
 def test_every_objective_gives_the_weights_of_plain_pytorch_also_with_several_alternations_a_step(
@@ -271,7 +276,7 @@ class Steps(Callback):
 
 
 @pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
-@pytest.mark.parametrize("objective", [NonSaturating(), Minimax(), Switch(1)])
+@pytest.mark.parametrize("objective", [NonSaturating(), Minimax(), Switch(NonSaturating(), Minimax(), 1)])
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_each_step_changes_its_own_player_alone(k: int, objective: Objective, networks: Networks) -> None:
     gan, steps = make_gan(networks, objective=objective, discriminator_steps=k), Steps()

@@ -83,11 +83,11 @@ def test_drawing_leaves_mode_and_random_numbers_as_they_were() -> None:
             return latent
 
     generator, before = Doubled(), torch.get_rng_state()
-    images = draw(generator, 3, seed=0, device=torch.device("cpu"))
+    images = draw(generator, 3, 1, seed=0, device=torch.device("cpu"))
     assert generator.training
     assert torch.equal(torch.get_rng_state(), before)
     assert images.dtype == torch.uint8
-    assert torch.equal(images, draw(generator, 3, seed=0, device=torch.device("cpu")))
+    assert torch.equal(images, draw(generator, 3, 1, seed=0, device=torch.device("cpu")))
 
 
 def test_a_grid_shows_gray_images_row_by_row() -> None:

@@ -41,14 +41,14 @@ class BestCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
         )
 
-    def check(self, trainer: Trainer) -> None:
-        """Refuse a quantity that is not measured.
+    def check(self, trainer: Trainer, log_odds: bool) -> None:
+        """Refuse a quantity that is not measured, of a GAN whose logits are log-odds, or scores.
 
         Raises:
             UserError: if it is not.
         """
         evaluation = Evaluation.of(trainer)
-        measured = [] if evaluation is None else evaluation.quantities
+        measured = [] if evaluation is None else evaluation.quantities(log_odds)
         if self.monitor not in measured:
             raise UserError(
                 f"callbacks.best_checkpoint.quantity is {self.monitor}, but callbacks.evaluation measures"

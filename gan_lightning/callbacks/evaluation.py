@@ -24,7 +24,7 @@ from gan_lightning.evaluation import (
 )
 from gan_lightning.features.space import Description, FeatureSpace, describe
 from gan_lightning.pixels import to_uint8
-from gan_lightning.sampling import generate, judge, seeded_latent
+from gan_lightning.sampling import generate, judged, seeded_latent
 
 BATCH_SIZE = 500
 """Images that a network sees at a time."""
@@ -43,6 +43,7 @@ class Evaluation(Callback):
         metrics: some of those that `gan_lightning.evaluation` has; all for None.
         features: the space they compare images in.
         seed: of the samples' latents.
+        weights: of the generator: `raw`, those of the last step; `ema`, their average; None, that if there is one.
 
     Attributes:
         latest: the numbers of the last evaluation. A checkpoint holds them.
@@ -58,6 +59,7 @@ class Evaluation(Callback):
         metrics: Sequence[str] | None = ("frechet", "neighbourhoods", "modes"),
         features: str = "classifier",
         seed: int = 0,
+        weights: str | None = None,
     ) -> None:
         whole_number("every_n_epochs", every_n_epochs, at_least=1)
         whole_number("num_samples", num_samples, at_least=1)
@@ -67,6 +69,7 @@ class Evaluation(Callback):
         self.metrics = metrics_named(metrics, features)
         self.features = features
         self.seed = seed
+        self.weights = weights
         self.latest: dict[str, float] = {}
         self._device = torch.device("cpu")
         self._num_train_images: int | None = None
@@ -79,10 +82,9 @@ class Evaluation(Callback):
         found = (callback for callback in trainer.callbacks if isinstance(callback, cls))  # type: ignore[attr-defined]
         return next(found, None)
 
-    @property
-    def quantities(self) -> list[str]:
-        """The names of the numbers that an evaluation gives."""
-        return [name for metric in self.metrics.values() for name in metric.quantities]
+    def quantities(self, log_odds: bool) -> list[str]:
+        """The names of the numbers that an evaluation gives of a GAN whose logits are log-odds, or scores."""
+        return [name for metric in self.metrics.values() for name in metric.names(log_odds)]
 
     def prepare(self, trainer: Trainer, data: ImageDataModule, gan: Any) -> None:
         """Have everything ready, and measure the untrained generator, so that what would fail fails before training.
@@ -123,7 +125,7 @@ class Evaluation(Callback):
     def measure(self, gan: Any) -> dict[str, float]:
         """Every quantity of the players as they are now; NaN where a metric cannot be taken, as of images of NaN."""
         assert self._reference is not None
-        values = dict.fromkeys(self.quantities, math.nan)
+        values = dict.fromkeys(self.quantities(gan.objective.log_odds), math.nan)
         with contextlib.suppress(DivergedError):
             subject = self._subject(gan)
             for metric in self.metrics.values():
@@ -132,20 +134,32 @@ class Evaluation(Callback):
         return values
 
     def _subject(self, gan: Any) -> Subject:
-        latent = seeded_latent(gan.generator, self.num_samples, self.seed)
-        (images,) = _shared(lambda part: (generate(gan.generator, part, BATCH_SIZE, gan.device),), latent, gan.device)
+        assert self._reference is not None
+        generator, labels = gan.generator_with(self.weights), self._reference.labels
+        latent = seeded_latent(generator, self.num_samples, self.seed)
+
+        def drawn(latent: Tensor, labels: Tensor) -> tuple[Tensor]:
+            return (generate(generator, latent, labels, BATCH_SIZE, gan.device),)
+
+        (images,) = _shared(drawn, (latent, labels), gan.device)
         check_generated(images)
         return Subject(
-            Images(to_uint8(images), self._describe), lambda pixels: self._logits(gan, pixels), self._num_train_images
+            Images(to_uint8(images), labels, self._describe),
+            lambda pixels, labels: self._logits(gan, pixels, labels),
+            gan.objective.log_odds,
+            self._num_train_images,
         )
 
     def _describe(self, pixels: Tensor) -> Description:
         assert self._space is not None
         space, device = self._space, self._device
-        return Description(*_shared(lambda part: describe(space, part, BATCH_SIZE, device), pixels, device))
+        return Description(*_shared(lambda part: describe(space, part, BATCH_SIZE, device), (pixels,), device))
 
-    def _logits(self, gan: Any, pixels: Tensor) -> Tensor:
-        (logits,) = _shared(lambda part: (judge(gan.discriminator, part, BATCH_SIZE, gan.device),), pixels, gan.device)
+    def _logits(self, gan: Any, pixels: Tensor, labels: Tensor) -> Tensor:
+        def answers(pixels: Tensor, labels: Tensor) -> tuple[Tensor]:
+            return (judged(gan.discriminator, pixels, labels, BATCH_SIZE, gan.device),)
+
+        (logits,) = _shared(answers, (pixels, labels), gan.device)
         return logits
 
     def state_dict(self) -> dict[str, Any]:
@@ -155,14 +169,18 @@ class Evaluation(Callback):
         self.latest = dict(state["latest"])
 
 
-def _shared(function: Callable[[Tensor], tuple[Tensor, ...]], rows: Tensor, device: torch.device) -> tuple[Tensor, ...]:
-    """`function` of all rows, (N, …) on the CPU; of several processes each computes a share, and all get the whole."""
+def _shared(
+    function: Callable[..., tuple[Tensor, ...]], rows: tuple[Tensor, ...], device: torch.device
+) -> tuple[Tensor, ...]:
+    """`function` of all rows, tensors (N, …) on the CPU; of several processes each computes a share, and all get the
+    whole.
+    """
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return function(rows)
+        return function(*rows)
     rank, world_size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     wholes = []
-    for mine in function(rows[rank::world_size]):
-        whole = mine.new_empty(len(rows), *mine.shape[1:])
+    for mine in function(*(each[rank::world_size] for each in rows)):
+        whole = mine.new_empty(len(rows[0]), *mine.shape[1:])
         for other_rank, share in enumerate(gather_all_tensors(mine.to(device))):
             whole[other_rank::world_size] = share.cpu()
         wholes.append(whole)

@@ -1,4 +1,4 @@
-"""The two loss curves."""
+"""The two loss curves, and what the discriminator answers."""
 
 from typing import Any
 
@@ -8,21 +8,41 @@ from matplotlib.figure import Figure
 from gan_lightning.callbacks.picture import Picture
 from gan_lightning.callbacks.statistics import Statistics
 
+ANSWERS = {
+    "mean answer of D": {"real_probability": "real images", "fake_probability": "generated images"},
+    "mean score": {"real_score": "real images", "fake_score": "generated images"},
+}
+"""What is drawn below the losses, of those of the statistics that there are: the axis, and a name for each curve."""
+
 
 class LossCurves(Picture):
-    """Both players' losses over the epochs."""
+    """Both players' losses over the epochs, and below them the discriminator's mean answers.
+
+    Where D's logits are log-odds a line marks what theory ends with: a loss of 2 log 2, and answers of 0.5.
+    """
 
     def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
         history = Statistics.of(trainer).history
         loader: Any = trainer.train_dataloader
+        objective: Any = pl_module.objective
         an_epoch = loader.sampler.num_batches(trainer.num_training_batches)
-        epochs = [point["alternation"] / an_epoch for point in history]
-        figure = Figure(figsize=(8, 4.5), layout="constrained")
-        axes = figure.subplots()
-        axes.plot(epochs, [point["discriminator_loss"] for point in history], label="discriminator")
-        axes.plot(epochs, [point["generator_loss"] for point in history], label="generator")
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("loss (nats)")
-        axes.grid(alpha=0.3)
-        axes.legend()
+        panels = {"loss": {"discriminator_loss": "discriminator", "generator_loss": "generator"}} | {
+            title: names for title, names in ANSWERS.items() if any(names.keys() <= point.keys() for point in history)
+        }
+        marks = {"mean answer of D": 0.5}
+        if objective.equilibrium_loss is not None:
+            marks["loss"] = objective.equilibrium_loss
+        figure = Figure(figsize=(8, 1 + 3 * len(panels)), layout="constrained")
+        for axes, (title, names) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels.items(), strict=True):
+            for name, label in names.items():
+                points = [(point["alternation"] / an_epoch, point[name]) for point in history if name in point]
+                axes.plot(*zip(*points, strict=True), label=label)
+            if title in marks:
+                axes.axhline(
+                    marks[title], color="gray", linestyle="--", linewidth=1, label=f"{marks[title]:.3g}: D cannot tell"
+                )
+            axes.set_xlabel("epoch")
+            axes.set_ylabel(title)
+            axes.grid(alpha=0.3)
+            axes.legend()
         figure.savefig(self.path, dpi=120)

@@ -43,7 +43,7 @@ class Pruning(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         epoch = trainer.current_epoch + 1
-        value = self._value(trainer)
+        value = self._value(trainer, pl_module)
         if value is None or epoch == trainer.max_epochs:
             return
         if math.isfinite(value) and epoch not in self._reported:
@@ -52,11 +52,9 @@ class Pruning(Callback):
             self.pruned = True
             trainer.should_stop = True
 
-    def _value(self, trainer: Trainer) -> float | None:
+    def _value(self, trainer: Trainer, gan: Any) -> float | None:
         """The metric after the epoch at hand; None if it was not measured."""
         evaluation = Evaluation.of(trainer)
-        if evaluation is not None and self.quantity in evaluation.quantities:
+        if evaluation is not None and self.quantity in evaluation.quantities(gan.objective.log_odds):
             return evaluation.latest[self.quantity] if evaluation.is_due(trainer) else None
-        history = Statistics.of(trainer).history
-        last = [point[self.quantity] for point in history if point["epoch"] == history[-1]["epoch"]]
-        return sum(last) / len(last)
+        return Statistics.of(trainer).last_epoch()[self.quantity]

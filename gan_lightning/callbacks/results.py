@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from gan_lightning.callbacks.evaluation import Evaluation
-from gan_lightning.callbacks.statistics import TAGS, Statistics
+from gan_lightning.callbacks.statistics import Statistics
 from gan_lightning.hyperparameters import hyperparameters
 from gan_lightning.whole_files import write_json
-
-STATISTICS = (*TAGS, "images_per_second")
-"""What the results say of the training; an evaluation adds its own."""
 
 
 class Results(Callback):
@@ -44,8 +42,7 @@ class Results(Callback):
         stopped_early = trainer.current_epoch != trainer.max_epochs  # by +trainer.max_time=…, say
         if not trainer.is_global_zero or not history or stopped_early:
             return
-        last = [point for point in history if point["epoch"] == history[-1]["epoch"]]
-        means = {name: sum(point[name] for point in last) / len(last) for name in STATISTICS}
+        means = Statistics.of(trainer).last_epoch()
         evaluation = Evaluation.of(trainer)
         outcomes = means if evaluation is None else means | evaluation.latest
         results: dict[str, Any] = {
@@ -65,9 +62,15 @@ class Results(Callback):
                 )
 
     @staticmethod
-    def names(evaluation: Evaluation | None) -> list[str]:
-        """What will be known of the outcome of a run with this evaluation, or without one."""
-        return [*STATISTICS, *([] if evaluation is None else evaluation.quantities)]
+    def names(evaluation: Evaluation | None, statistics: Iterable[str], log_odds: bool) -> list[str]:
+        """What will be known of the outcome of a run with this evaluation, or without one.
+
+        Args:
+            evaluation: the callback.
+            statistics: the names of what a training step returns.
+            log_odds: whether the discriminator's logits are log-odds, not scores.
+        """
+        return [*statistics, "images_per_second", *([] if evaluation is None else evaluation.quantities(log_odds))]
 
     def _total_seconds(self) -> float:
         return self._seconds + time.perf_counter() - self._since

@@ -1,6 +1,7 @@
 """What the generator draws, epoch by epoch."""
 
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -16,22 +17,27 @@ class Samples(Callback):
         folder: where `epoch_0001.png` … are written.
         num_samples: how many samples the grid shows.
         seed: of the latents.
+        weights: of the generator: `raw`, those of the last step; `ema`, their average; None, that if there is one.
     """
 
-    def __init__(self, folder: str, num_samples: int = 64, seed: int = 0) -> None:
+    def __init__(self, folder: str, num_samples: int = 64, seed: int = 0, weights: str | None = None) -> None:
         whole_number("num_samples", num_samples, at_least=1)
         whole_number("seed", seed, at_least=0)
         self.folder = Path(folder)
         self.num_samples = num_samples
         self.seed = seed
+        self.weights = weights
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
-        picture = grid(draw(pl_module.generator, self.num_samples, self.seed, pl_module.device))  # type: ignore
+        gan: Any = pl_module
+        num_classes: int = trainer.datamodule.num_classes  # type: ignore[attr-defined]
+        generator = gan.generator_with(self.weights)
+        picture = grid(draw(generator, self.num_samples, num_classes, self.seed, gan.device))
         self.folder.mkdir(parents=True, exist_ok=True)
         save_png(picture, self.folder / f"epoch_{trainer.current_epoch + 1:04d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("samples", picture, pl_module.alternations)
+                logger.experiment.add_image("samples", picture, gan.alternations)
                 logger.experiment.flush()

@@ -15,8 +15,19 @@ TAGS = {
     "real_probability": "probability/real",
     "fake_probability": "probability/fake",
     "discriminator_accuracy": "discriminator/accuracy",
+    "real_score": "score/real",
+    "fake_score": "score/fake",
+    "score_gap": "score/gap",
+    "gradient_norm": "gradient_norm/between",
+    "real_gradient_norm": "gradient_norm/real",
+    "fake_gradient_norm": "gradient_norm/fake",
 }
-"""Where TensorBoard shows each value that a training step returns."""
+"""Where TensorBoard shows what a training step returns."""
+
+
+def tag(name: str) -> str:
+    """Where TensorBoard shows one of these values; what an objective adds comes with the discriminator's loss."""
+    return TAGS.get(name, f"discriminator/{name}")
 
 
 class Statistics(Callback):
@@ -28,11 +39,12 @@ class Statistics(Callback):
 
     Attributes:
         history: for each point, in order: `alternation`, `epoch` (counted from 1), `images_per_second` (real images)
-            and every name in :data:`TAGS`. A checkpoint holds it.
+            and whatever the training steps returned, by name. A checkpoint holds it.
     """
 
     def __init__(self) -> None:
         self.history: list[dict[str, float]] = []
+        self._names: list[str] = []
         self._sum: Tensor | None = None
         self._count = 0
         self._images = 0
@@ -50,13 +62,20 @@ class Statistics(Callback):
                 return callback
         raise UserError("the other callbacks read callbacks.statistics; leave it in")
 
+    def last_epoch(self) -> dict[str, float]:
+        """The means over the last epoch's points of what they all have."""
+        last = [point for point in self.history if point["epoch"] == self.history[-1]["epoch"]]
+        names = [name for name in last[-1] if name not in ("alternation", "epoch")]
+        return {name: sum(point[name] for point in last) / len(last) for name in names}
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        values = torch.stack([outputs[name] for name in TAGS])
+        self._names = list(outputs)
+        values = torch.stack(list(outputs.values()))
         alternations = len(batch[1])
         values = values * alternations
         self._sum = values if self._sum is None else self._sum.to(values.device) + values
@@ -73,7 +92,7 @@ class Statistics(Callback):
 
     def _hand_on(self, trainer: Trainer, pl_module: Any) -> None:
         assert self._sum is not None
-        means = dict(zip(TAGS, (self._sum / self._count).tolist(), strict=True))
+        means = dict(zip(self._names, (self._sum / self._count).tolist(), strict=True))
         seconds = time.perf_counter() - self._since
         point = {
             "alternation": pl_module.alternations,
@@ -82,7 +101,7 @@ class Statistics(Callback):
             **means,
         }
         self.history.append(point)
-        scalars = {tag: point[name] for name, tag in TAGS.items()}
+        scalars = {tag(name): mean for name, mean in means.items()}
         for logger in trainer.loggers:
             logger.log_metrics(
                 {**scalars, "images_per_second": point["images_per_second"], "epoch": point["epoch"]},
@@ -93,10 +112,11 @@ class Statistics(Callback):
     def state_dict(self) -> dict[str, Any]:
         # A checkpoint in mid-epoch falls between two points.
         unfinished = None if self._sum is None else self._sum.tolist()
-        return {"history": self.history, "sum": unfinished, "count": self._count}
+        return {"history": self.history, "names": self._names, "sum": unfinished, "count": self._count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.history = list(state["history"])
+        self._names = state.get("names", list(TAGS)[:5])  # earlier versions had these alone
         self._sum = None if state["sum"] is None else torch.tensor(state["sum"])
         self._count = state["count"]
 

@@ -29,6 +29,8 @@ class Generator(players.Generator):
         weight_scale: bound of the uniform initial weights.
     """
 
+    depends_on_batch = False
+
     def __init__(
         self,
         image_shape: Sequence[int],
@@ -71,6 +73,8 @@ class Discriminator(players.Discriminator):
         hidden_dropout: the share of units dropped after each Maxout layer.
         weight_scale: bound of the uniform initial weights.
     """
+
+    depends_on_batch = False
 
     def __init__(
         self,

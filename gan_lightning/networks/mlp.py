@@ -22,6 +22,8 @@ class Generator(players.Generator):
         negative_slope: of the LeakyReLU.
     """
 
+    depends_on_batch = False
+
     def __init__(
         self,
         image_shape: Sequence[int],
@@ -57,6 +59,8 @@ class Discriminator(players.Discriminator):
         dropout: the share of units dropped after each hidden layer.
         negative_slope: of the LeakyReLU.
     """
+
+    depends_on_batch = False
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What every generator and every discriminator offers, whatever its layers."""
+"""What this project's generators and discriminators have in common; a network of one's own may do without."""
 
 import math
 
@@ -27,9 +27,6 @@ class Generator(nn.Module):
         self.latent_dim = latent_dim
         self.latent_distribution = latent_distribution
 
-    def initialise_from(self, images: Tensor) -> None:
-        """Fit the initial weights to the training images (N, C, H, W), bytes; most generators do nothing here."""
-
     def sample_latent(self, num_samples: int, random: torch.Generator | None = None) -> Tensor:
         """Draw z (num_samples, latent_dim), on the device of `random`, from it or from torch's global generator."""
         device = None if random is None else random.device
@@ -43,5 +40,5 @@ class Discriminator(nn.Module):
     """D: images (B, C, H, W) in [-1, 1] to logits (B,), its score before the sigmoid."""
 
     def probability(self, images: Tensor) -> Tensor:
-        """How likely each image is real, (B,) in [0, 1]: the sigmoid of the logits."""
+        """How likely each image is real, (B,) in [0, 1], if the logits are log-odds: their sigmoid."""
         return torch.sigmoid(self(images))

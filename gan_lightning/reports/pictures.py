@@ -31,8 +31,8 @@ def draw_effect(effect: Effect, metric: str) -> Figure:
     return figure
 
 
-def draw_curves(tag: str, curves: Sequence[tuple[Run, Curve]]) -> Figure:
-    """One quantity over the epochs, the first run drawn last, in the strongest colour."""
+def draw_curves(tag: str, curves: Sequence[tuple[Run, Curve]], mark: float | None = None) -> Figure:
+    """One quantity over the epochs, the first run drawn last, in the strongest colour; a line where `mark` is."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     colours = colormaps["viridis"]
@@ -48,6 +48,8 @@ def draw_curves(tag: str, curves: Sequence[tuple[Run, Curve]]) -> Figure:
             label=f"{place + 1}. {run.name}"[:70] if named else None,
         )
     _scale(axes, [value for _, curve in curves for _, value in curve])
+    if mark is not None:
+        axes.axhline(mark, color="gray", linestyle="--", linewidth=1)
     axes.set_xlabel("epoch")
     axes.set_ylabel(tag)
     axes.grid(alpha=0.3)

@@ -1,5 +1,6 @@
 """Runs as a report sees them, finished or not: what their folders hold."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,18 @@ def _name(runs: list[Run]) -> None:
     if len({run.name for run in runs}) < len(runs):
         for run in runs:
             run.name = str(run.folder)
+
+
+def equilibrium_of(tag: str, runs: Sequence[Run]) -> float | None:
+    """Where a curve ends if the discriminator cannot tell; None if that is not known, as of critics."""
+    if tag in ("probability/real", "probability/fake", "discriminator/accuracy"):
+        return 0.5
+    scales = {
+        value for run in runs for key, value in run.hyperparameters.items() if key.endswith("discriminator_scale")
+    }
+    if tag == "loss/discriminator" and scales <= {1.0} and all("real_probability" in run.results for run in runs):
+        return 2 * math.log(2)
+    return None
 
 
 def read_curves(run: Run) -> dict[str, Curve]:

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from gan_lightning.callbacks.evaluation import Evaluation, _shared
 from gan_lightning.evaluation import METRICS
+from gan_lightning.objectives import NonSaturating
 
 EVALUATION = (
     "callbacks=evaluation",
@@ -154,11 +156,12 @@ from gan_lightning.callbacks.evaluation import _shared
 rank = int(sys.argv[1])
 torch.distributed.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=3)
 seen = []
-def double(part):
+def double(part, others):
     seen.append(len(part))
+    assert torch.equal(part, others)
     return part * 2, part.float().sum(1, keepdim=True)
 rows = torch.arange(20).view(10, 2)
-doubled, sums = _shared(double, rows, torch.device("cpu"))
+doubled, sums = _shared(double, (rows, rows), torch.device("cpu"))
 assert seen == [4 if rank == 0 else 3], seen
 assert torch.equal(doubled, rows * 2)
 assert torch.equal(sums, rows.float().sum(1, keepdim=True))
@@ -177,7 +180,7 @@ def test_several_processes_share_the_work_and_all_get_the_whole(tmp_path: Path) 
 
 def test_one_process_does_it_all() -> None:
     rows = torch.arange(6).view(3, 2)
-    (found,) = _shared(lambda part: (part + 1,), rows, torch.device("cpu"))
+    (found,) = _shared(lambda part: (part + 1,), (rows,), torch.device("cpu"))
     assert torch.equal(found, rows + 1)
 
 
@@ -191,7 +194,7 @@ def test_two_processes_measure_what_one_measures(run: Run, short: tuple[str, ...
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     one, two = (json.loads(Path(folder, "metrics.json").read_text()) for folder in ("run", "two"))
-    for name in Evaluation(metrics=None).quantities:
+    for name in Evaluation(metrics=None).quantities(log_odds=True):
         assert two[name] == pytest.approx(one[name], rel=1e-4), name
     assert_same_weights(weights("two/checkpoints/best.ckpt"), weights("two/checkpoints/last.ckpt"))
 
@@ -204,13 +207,17 @@ def test_the_number_of_samples_is_that_of_generated_images(monkeypatch: pytest.M
 
     class Players:
         device = torch.device("cpu")
+        objective = NonSaturating()
 
-        class generator:  # noqa: N801  # an attribute of the players
-            sample_latent = staticmethod(lambda n, random: torch.randn(n, 2, generator=random))
+        @staticmethod
+        def generator_with(weights: str | None) -> Any:
+            return SimpleNamespace(sample_latent=lambda n, random: torch.randn(n, 2, generator=random))
 
     before = torch.get_rng_state()
     for seed in (0, 0, 1):
-        Evaluation(num_samples=7, seed=seed)._subject(Players())
+        evaluation = Evaluation(num_samples=7, seed=seed)
+        evaluation._reference = SimpleNamespace(labels=torch.arange(7))  # type: ignore[assignment]
+        evaluation._subject(Players())
     assert torch.equal(torch.get_rng_state(), before)
     assert [len(latent) for latent in drawn] == [7, 7, 7]
     assert torch.equal(drawn[0], drawn[1])

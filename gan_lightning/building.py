@@ -1,0 +1,200 @@
+"""From settings to players and data: the one way, for a training and for a checkpoint.
+
+A checkpoint may come from a stranger, and making what it names would run any code. So what it names is looked at first,
+all of it: only classes of this project are made, and what is in modules that the user vouches for.
+"""
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gan_lightning.errors import UserError, one_line
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gan_lightning.data.base import ImageDataModule
+
+OURS = {
+    "dataset": "gan_lightning.data",
+    "generator": "gan_lightning.networks",
+    "discriminator": "gan_lightning.networks",
+}
+"""Where the project's own are."""
+AVERAGE = "ema.network."
+"""How the names of a generator's averaged weights begin in a checkpoint."""
+
+
+def build(settings: dict[str, Any], group: str, kind: type) -> Any:
+    """The object of that kind that `settings[group]` names, such as an objective; None if that is None.
+
+    Raises:
+        UserError: if the settings name nothing that is there, or nothing of that kind.
+    """
+    if settings[group] is None:
+        return None
+    target = _target(settings[group], group)
+    locate(target, group)
+    built = _make(settings[group], group)
+    if not isinstance(built, kind):
+        raise UserError(f"{group} is {target}, which is no {kind.__name__}")
+    return built
+
+
+def build_dataset(settings: dict[str, Any]) -> "ImageDataModule":
+    """The data set of `settings["dataset"]`."""
+    from gan_lightning.data.base import ImageDataModule
+
+    return build(settings, "dataset", ImageDataModule)
+
+
+def build_player(settings: dict[str, Any], player: str, image_shape: Sequence[int], num_classes: int) -> "nn.Module":
+    """The `generator` or the `discriminator` of `settings["model"]`, its weights drawn from torch's global generator.
+
+    Facts of the data set go to a constructor that names them: `image_shape`, [C, H, W], and `num_classes`. A generator
+    that does not say how many latents it takes is told the model's `latent_dim`.
+
+    Raises:
+        UserError: if the settings name none.
+    """
+    from torch import nn
+
+    model = settings["model"]
+    target = _target(model.get(player), f"model.{player}")
+    names = inspect.signature(locate(target, f"model.{player}")).parameters
+    facts = {"image_shape": list(image_shape), "num_classes": num_classes}
+    named = {name: fact for name, fact in facts.items() if name in names}
+    network = _make(model[player], f"model.{player}", **named)
+    if not isinstance(network, nn.Module):
+        raise UserError(f"model.{player} is {target}, which is no nn.Module")
+    if player == "generator" and not hasattr(network, "latent_dim"):
+        if "latent_dim" not in model:
+            raise UserError(f"{target} does not say how many latents it takes; set its latent_dim, or model.latent_dim")
+        network.latent_dim = model["latent_dim"]
+    return network
+
+
+def chosen_weights(checkpoint: dict[str, Any], asked: str | None) -> str:
+    """Which weights of a checkpoint's generator are meant: `raw`, those of the last step, or `ema`, their average.
+
+    Raises:
+        UserError: if those asked for are neither of these, or are not there.
+    """
+    there = any(name.startswith(AVERAGE) for name in checkpoint["state_dict"])
+    if asked not in (None, "raw", "ema"):
+        raise UserError(f"weights must be raw, ema or null, not {asked!r}")
+    if asked == "ema" and not there:
+        raise UserError(
+            "weights=ema asks for averaged weights, but the checkpoint has none: gan.ema.half_life was null"
+        )
+    return asked or ("ema" if there else "raw")
+
+
+def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw") -> "nn.Module":
+    """The `generator` or the `discriminator` of a checkpoint, on the CPU.
+
+    Args:
+        checkpoint: one in which all that is made here is trusted, see :func:`check_trust`.
+        player: which of the two.
+        weights: of a generator, `raw` or `ema`, as :func:`chosen_weights` gives them.
+
+    Raises:
+        UserError: if the weights do not fit the class as it is now.
+    """
+    settings = checkpoint["hyper_parameters"]
+    network = build_player(settings, player, settings["image_shape"], settings["num_classes"])
+    prefix = AVERAGE if weights == "ema" else f"{player}."
+    state = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)}
+    try:
+        network.load_state_dict({name.removeprefix(prefix): value for name, value in state.items()})
+    except RuntimeError as reason:
+        raise UserError(f"the checkpoint's weights do not fit its {player}: {one_line(reason)}") from reason
+    return network
+
+
+def locate(target: str, where: str) -> Any:
+    """What a `_target_` names. If its module is there, but has an error in it, that is loud.
+
+    Raises:
+        UserError: if there is no such thing.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except AttributeError:
+        raise UserError(f"{where} is {target}, but {module} has no {name}") from None
+    except (ModuleNotFoundError, ValueError, TypeError) as reason:
+        if isinstance(reason, ModuleNotFoundError) and not f"{module}.".startswith(f"{reason.name}."):
+            raise  # it is there, but not what it imports
+        raise UserError(f"{where} is {target}, but there is no module {module!r} here") from reason
+
+
+def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[str]) -> None:
+    """See that whatever a checkpoint would have made is this project's own, or vouched for, before any of it is made.
+
+    Args:
+        settings: the checkpoint's.
+        parts: what will be made: `generator`, `discriminator`, `dataset`.
+        trust: the modules, with what is below them, that the user vouches for.
+
+    Raises:
+        UserError: if something is neither.
+    """
+    for part in parts:
+        node = settings["dataset"] if part == "dataset" else settings["model"][part]
+        for target in _targets(node, part):
+            if not _is_below(target, (OURS[part], *trust)):
+                module = target.rpartition(".")[0]
+                raise UserError(
+                    f"the checkpoint's {part} is {target}, which is not this project's own, and making it runs the"
+                    f" code of {module}; if you trust that, say trust=[{','.join([*trust, module])}]"
+                )
+        for target in _targets(node, part):
+            found = locate(target, f"the checkpoint's {part}")
+            # What a module has merely imported is another's.
+            at_home = callable(found) and _is_below(getattr(found, "__module__", ""), (OURS[part], *trust))
+            if not at_home or (_is_below(target, (OURS[part],)) and not inspect.isclass(found)):
+                raise UserError(f"the checkpoint's {part} is {target}, which is no class of that module's own")
+
+
+def _make(node: dict[str, Any], where: str, **facts: Any) -> Any:
+    """Instantiate; an error says where in the settings it is."""
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(node, **facts, _convert_="all")
+    except InstantiationException as mistake:
+        inner = re.search(r"full_key: (\S+)", str(mistake))
+        path = f"{where}.{inner[1]}" if inner else where
+        raise InstantiationException(f"full_key: {path}") from mistake.__cause__ or mistake
+
+
+def _is_below(name: str, modules: Sequence[str]) -> bool:
+    return f"{name}.".startswith(tuple(f"{module}." for module in modules))
+
+
+def _target(node: Any, where: str) -> str:
+    if not isinstance(node, dict) or "_target_" not in node:
+        raise UserError(f"{where} names no class; it needs a _target_")
+    return str(node["_target_"])
+
+
+def _targets(node: Any, part: str) -> Iterator[str]:
+    """Every `_target_` in a part of the settings.
+
+    Raises:
+        UserError: if something in it is to be computed, `${…}`, which could read what is none of its business.
+    """
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "_target_":
+                yield str(value)
+            yield from _targets(value, part)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _targets(value, part)
+    elif isinstance(node, str) and "${" in node:
+        raise UserError(f"the checkpoint's {part} has a setting that would have to be computed: {node}")

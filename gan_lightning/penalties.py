@@ -1,0 +1,102 @@
+"""What the discriminator pays for its slope, beside any objective.
+
+∇ is the gradient with respect to an image before its augmentation, through that, and ‖·‖² the sum of its squares over
+the channels and pixels of the one image. It is that of a judgement of its own, in float32 at any precision of training.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.judge import Judge
+from gan_lightning.objectives import Scalars
+from gan_lightning.schedules import Schedule, Scheduled, number_or_schedule
+
+
+def squared_slopes(judge: Judge, *batches: Tensor) -> tuple[Tensor, ...]:
+    """‖∇D(x)‖² for each image of batches (B, …), each (B,), differentiable with respect to D's weights."""
+    seen = [images.detach().to(torch.promote_types(images.dtype, torch.float32)).requires_grad_() for images in batches]
+    with torch.autocast(seen[0].device.type, enabled=False):
+        logits = (judge(seen[0]),) if len(seen) == 1 else judge(*seen)
+        gradients = torch.autograd.grad(torch.cat(logits).sum(), seen, create_graph=True)
+        return tuple(gradient.flatten(1).square().sum(1) for gradient in gradients)
+
+
+class Penalty(nn.Module):
+    """Called with the judge, real and generated images, gives what is added to the discriminator's loss, and scalars.
+
+    Attributes:
+        statistics: the names of the scalars.
+    """
+
+    statistics: tuple[str, ...] = ("penalty",)
+
+    def forward(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        """Of images (B, C, H, W) in [-1, 1]."""
+        raise NotImplementedError
+
+
+class GradientPenalty(Penalty):
+    """λ · mean (‖∇D(x̂)‖ - 1)², x̂ = ε x + (1 - ε) G(z), ε uniform, one for each pair: Gulrajani et al. 2017, equation 3.
+
+    Args:
+        weight: λ, or its schedule.
+    """
+
+    statistics = ("penalty", "gradient_norm")
+
+    def __init__(self, weight: float | Schedule = 10.0) -> None:
+        super().__init__()
+        number_or_schedule("weight", weight, at_least=0)
+        self.weight = Scheduled(weight)
+
+    def forward(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        share = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
+        (squared,) = squared_slopes(judge, torch.lerp(fake.to(real.dtype), real, share))
+        # The root has no slope at 0, and an infinite one beside it.
+        norms = torch.where(squared > 0, squared, 1).sqrt() * (squared > 0)
+        penalty = self.weight.value * (norms - 1).square().mean()
+        return penalty, {"penalty": penalty.detach(), "gradient_norm": norms.detach().mean()}
+
+
+class R1(Penalty):
+    """γ/2 · mean ‖∇D(x)‖² over real images: Mescheder et al. 2018, equation 9.
+
+    Args:
+        gamma: γ, or its schedule.
+    """
+
+    statistics = ("penalty", "real_gradient_norm")
+
+    def __init__(self, gamma: float | Schedule = 1.0) -> None:
+        super().__init__()
+        number_or_schedule("gamma", gamma, at_least=0)
+        self.gamma = Scheduled(gamma)
+
+    def forward(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        (squared,) = squared_slopes(judge, real)
+        penalty = self.gamma.value / 2 * squared.mean()
+        return penalty, {"penalty": penalty.detach(), "real_gradient_norm": squared.detach().sqrt().mean()}
+
+
+class R1R2(Penalty):
+    """γ/2 · (mean ‖∇D(x)‖² + mean ‖∇D(G(z))‖²): Mescheder et al. 2018, equations 9 and 10; Huang et al. 2024.
+
+    Args:
+        gamma: γ of both, or its schedule.
+    """
+
+    statistics = ("penalty", "real_gradient_norm", "fake_gradient_norm")
+
+    def __init__(self, gamma: float | Schedule = 1.0) -> None:
+        super().__init__()
+        number_or_schedule("gamma", gamma, at_least=0)
+        self.gamma = Scheduled(gamma)
+
+    def forward(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
+        on_real, on_fake = squared_slopes(judge, real, fake)
+        penalty = self.gamma.value / 2 * (on_real.mean() + on_fake.mean())
+        return penalty, {
+            "penalty": penalty.detach(),
+            "real_gradient_norm": on_real.detach().sqrt().mean(),
+            "fake_gradient_norm": on_fake.detach().sqrt().mean(),
+        }
