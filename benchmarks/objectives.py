@@ -1,0 +1,85 @@
+"""Train every objective with every penalty that makes sense, for as many alternations each, and print the table.
+
+    python benchmarks/objectives.py                                  30 epochs of 4,000 digits, three seeds
+    python benchmarks/objectives.py --epochs 2 --seeds 1 --jobs 1    how long an alternation takes, one job at a time
+
+The networks, the optimizer, k and the batch size are those of `experiment=first_run`. Both sweeps are the training
+command's own, in `outputs/objectives/`; what is finished is not trained again.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+OBJECTIVES = ("minimax", "non_saturating", "switch", "lsgan", "hinge", "rpgan", "wasserstein")
+PENALTIES = ("none", "gradient_penalty", "r1", "r1_r2")
+BATCH_SIZE = 64
+
+
+def makes_sense(objective: str, penalty: str) -> bool:
+    return (objective, penalty) != ("wasserstein", "none")
+
+
+def train(folder: Path, objectives: tuple[str, ...], penalties: tuple[str, ...], arguments: argparse.Namespace) -> None:
+    """A sweep over objectives, penalties and seeds."""
+    command = [sys.executable, "-m", "gan_lightning.train", "-m", "experiment=first_run", f"output_dir={folder}"]
+    command += [f"objective={','.join(objectives)}", f"penalty={','.join(penalties)}"]
+    command += [f"seed={','.join(map(str, range(arguments.seeds)))}", f"trainer.max_epochs={arguments.epochs}"]
+    command += ["callbacks=evaluation", f"callbacks.evaluation.every_n_epochs={arguments.epochs}"]
+    command += ["optimized_metric=frechet_distance", "callbacks.checkpoints=null", "callbacks.training_gif=null"]
+    command += [f"hydra.launcher.n_jobs={arguments.jobs or 'null'}", *arguments.option]
+    if subprocess.run(command).returncode != 0:
+        sys.exit(1)
+
+
+def results(folder: Path, objective: str, penalty: str, seeds: int) -> list[dict[str, Any]]:
+    """What each seed's run ended with."""
+    names = [f"objective-{objective}+penalty-{penalty}+seed-{seed}" for seed in range(seeds)]
+    if seeds == 1:
+        names = [name.removesuffix("+seed-0") for name in names]
+    return [json.loads((folder / name / "metrics.json").read_text()) for name in names]
+
+
+def row(objective: str, penalty: str, runs: list[dict[str, Any]]) -> str:
+    """A line of the table: means over the seeds that did not diverge."""
+    finite = [run for run in runs if run["frechet_distance"] is not None and run["discriminator_loss"] is not None]
+
+    def mean(name: str) -> str:
+        values = [run[name] for run in finite]
+        deviation = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+        return f"{statistics.fmean(values):.3g}{deviation}" if values else "–"
+
+    each = statistics.median(1000 * BATCH_SIZE / run["images_per_second"] for run in runs)
+    cells = [objective, penalty, mean("frechet_distance"), mean("coverage"), mean("modes")]
+    return f"| {' | '.join([*cells, f'{len(runs) - len(finite)} of {len(runs)}', f'{each:.1f}'])} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=30, help="of each run (default: 30)")
+    parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
+    parser.add_argument("--jobs", type=int, default=0, help="at a time (default: as many as there are cores)")
+    parser.add_argument("--folder", type=Path, default=Path("outputs/objectives"))
+    parser.add_argument("--option", action="append", default=[], help="a setting for the trainings; repeatable")
+    arguments = parser.parse_args()
+    if min(arguments.epochs, arguments.seeds) < 1:
+        parser.error("at least one epoch of one seed is needed")
+    folder = arguments.folder / f"{arguments.epochs}_epochs_{arguments.seeds}_seeds"
+    train(folder / "unconstrained", OBJECTIVES[:-1], PENALTIES, arguments)
+    train(folder / "wasserstein", OBJECTIVES[-1:], PENALTIES[1:], arguments)
+    print("| objective | penalty | Fréchet | coverage | classes | diverged | ms an alternation |")
+    print("|---|---|---|---|---|---|---|")
+    for objective, penalty in product(OBJECTIVES, PENALTIES):
+        if makes_sense(objective, penalty):
+            place = folder / ("wasserstein" if objective == "wasserstein" else "unconstrained")
+            found = results(place, objective, penalty, arguments.seeds)
+            print(row(objective, penalty, found))
+
+
+if __name__ == "__main__":
+    main()
