@@ -38,10 +38,9 @@ def train(folder: Path, objectives: tuple[str, ...], penalties: tuple[str, ...],
 
 
 def results(folder: Path, objective: str, penalty: str, seeds: int) -> list[dict[str, Any]]:
-    """What each seed's run ended with."""
-    names = [f"objective-{objective}+penalty-{penalty}+seed-{seed}" for seed in range(seeds)]
-    if seeds == 1:
-        names = [name.removesuffix("+seed-0") for name in names]
+    """What each seed's run ended with; its folder is named after what its sweep has several of."""
+    name = "+".join([f"objective-{objective}"] * (objective != "wasserstein") + [f"penalty-{penalty}"])
+    names = [f"{name}+seed-{seed}" for seed in range(seeds)] if seeds > 1 else [name]
     return [json.loads((folder / name / "metrics.json").read_text()) for name in names]
 
 
