@@ -129,6 +129,8 @@ def _settings_may_cause(error: BaseException) -> bool:
     """Whether an error may be the answer to a setting: a `ValueError`, or what a library says to its arguments."""
     if isinstance(error, ValueError | OverflowError | MemoryError | OSError):
         return True
+    if isinstance(error, SyntaxError):
+        return False
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
     ours = [file.is_relative_to(PACKAGE) for file in files]
     if not all(own or _is_of_a_library(file) for own, file in zip(ours, files, strict=True)):

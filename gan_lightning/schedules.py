@@ -26,7 +26,7 @@ class Schedule:
 class Cosine(Schedule):
     """From one value to another on half a cosine, and constant from then on, as in the burn-in of Huang et al. 2024.
 
-    last + (first - last) · (1 + cos(π min(n / images, 1))) / 2 after n images.
+    w first + (1 - w) last after n images, w = (1 + cos(π min(n / images, 1))) / 2.
 
     Args:
         first: the value at the start.
@@ -46,8 +46,8 @@ class Cosine(Schedule):
         self.images = images
 
     def __call__(self, images_seen: int) -> float:
-        share = min(images_seen / self.images, 1.0)
-        return self.last + (self.first - self.last) * (1 + math.cos(math.pi * share)) / 2
+        weight = (1 + math.cos(math.pi * min(images_seen / self.images, 1.0))) / 2
+        return weight * self.first + (1 - weight) * self.last
 
 
 def number_or_schedule(name: str, value: Any, at_least: float) -> None:

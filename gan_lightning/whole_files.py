@@ -1,6 +1,7 @@
 """Files that are whole or not there."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file of JSON in that way.
+    """Write a file of JSON in that way; a number that is NaN or infinite, which JSON does not know, becomes null."""
+    write_text(path, json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n")
 
-    Raises:
-        ValueError: if a number is NaN or infinite, which JSON does not know.
-    """
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+def _without_nan(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -105,6 +105,27 @@ MISTAKES = {
     ),
     "no such checkpoint": (["ckpt_path=nowhere.ckpt"], "there is no checkpoint at nowhere.ckpt"),
     "a folder": (["ckpt_path=."], "there is no checkpoint at ."),
+    "no constraint": (["objective=wasserstein"], "choose penalty=gradient_penalty (or r1, r1_r2), or objective=hinge"),
+    "unknown penalty": (["penalty=r2"], "no penalty called 'r2'; there is gradient_penalty, none, r1, r1_r2"),
+    "strength": (["penalty=r1", "penalty.gamma=-1"], "penalty: gamma must be a number of at least 0, not -1"),
+    "weight": (["penalty=gradient_penalty", "penalty.weight=x"], "penalty: weight must be a number of at least 0"),
+    "schedule": (
+        ["penalty=r1", "penalty.gamma={_target_: gan_lightning.schedules.Cosine, first: 1, last: 0, images: 0}"],
+        "penalty.gamma: images must be a number of at least 1, not 0",
+    ),
+    "half-life": (["gan.ema.half_life=-5"], "half_life (unless null) must be a number of at least 0, not -5"),
+    "operation": (
+        ["augmentation=diffaugment", "augmentation.operations=[flip]"],
+        "operations must be a list of some of",
+    ),
+    "a switch of two kinds": (
+        ["objective.after._target_=gan_lightning.objectives.Hinge"],
+        "those of NonSaturating are log-odds, those of Hinge scores",
+    ),
+    "no such objective": (
+        ["objective.after._target_=gan_lightning.objectives.Nothing"],
+        "objective.after: Error locating target 'gan_lightning.objectives.Nothing'",
+    ),
     "no GPU": (["trainer=gpu"], "no GPU"),
     "no GPUs": (["trainer=ddp"], "no GPU"),
 }

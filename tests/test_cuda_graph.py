@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import SHORT, Run, assert_same_weights, weights
+from lightning.pytorch import Callback
 from test_gan import LATENT_DIM, SHAPE, RandomImages, fit, make_gan, normalised_networks, plain_networks
 from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
@@ -16,10 +17,13 @@ from torch.optim import SGD, Adadelta, Adam, RAdam
 from torch.optim.lr_scheduler import ExponentialLR
 
 from gan_lightning import cuda_graph
+from gan_lightning.adam import Adam as OwnAdam
+from gan_lightning.augmentation import DiffAugment
+from gan_lightning.averaging import ExponentialMovingAverage
 from gan_lightning.cuda_graph import WARM_UP, Graphed
 from gan_lightning.gan import GAN
 from gan_lightning.objectives import Minimax, NonSaturating, Objective, RelativisticPairing, Switch
-from gan_lightning.penalties import R1R2
+from gan_lightning.penalties import R1R2, GradientPenalty
 from gan_lightning.schedules import Cosine
 
 Step = Callable[[], dict[str, Tensor]]
@@ -178,19 +182,67 @@ def test_replayed_training_gives_the_weights_of_eager_training(
     assert recordings.generators == [gan._latent_random()] * 2
 
 
+def test_schedules_change_tensors_and_nothing_is_recorded_anew(
+    recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, places = [], set()
+    for graphed in (False, True):
+        if graphed:
+            on_gpu(monkeypatch)
+        gan = make_gan(
+            optimizer=partial(OwnAdam, lr=Cosine(1e-2, 1e-3, 60), betas=[0.0, Cosine(0.9, 0.99, 60)], eps=1e-3),
+            objective=RelativisticPairing(),
+            penalty=R1R2(Cosine(1.0, 0.1, 60)),
+            augmentation=DiffAugment(),
+            ema=ExponentialMovingAverage(Cosine(0, 30, 60)),
+            cuda_graph=graphed,
+        )
+
+        class Places(Callback):
+            def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: object) -> None:
+                (group,) = trainer.optimizers[0].param_groups
+                if isinstance(group["lr"], Tensor):
+                    tensors = (group["lr"], group["betas"][1], gan.penalty.gamma.value, gan.ema._share)  # noqa: B023
+                    places.add(tuple(tensor.data_ptr() for tensor in tensors))
+
+        fit(gan, RandomImages(alternations=6), epochs=2, callbacks=[Places()])
+        trained.append(gan.state_dict())
+    assert (recordings.captures, recordings.replays) == (1, 12 - WARM_UP)
+    assert len(places) == 1
+    for name, weight in trained[0].items():
+        torch.testing.assert_close(trained[1][name], weight, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
 @pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
 @pytest.mark.parametrize("simultaneous", [False, True])
+@pytest.mark.parametrize(
+    "penalty", [lambda: None, lambda: R1R2(Cosine(1.0, 0.1, 60)), GradientPenalty], ids=["-", "r1_r2", "gp"]
+)
 @pytest.mark.parametrize("objective", [NonSaturating(), Minimax(), SWITCH, RelativisticPairing()])
 def test_an_alternation_never_waits_for_a_number(
-    objective: Objective, simultaneous: bool, discriminator_batches: str, networks: Any, monkeypatch: pytest.MonkeyPatch
+    objective: Objective,
+    penalty: Any,
+    simultaneous: bool,
+    discriminator_batches: str,
+    networks: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On tensors without values, whatever asks for a value raises: a GPU would have been waited for."""
+    # What has no values cannot be copied, but made anew.
+    monkeypatch.setattr(
+        ExponentialMovingAverage,
+        "begin_at",
+        lambda self, _: setattr(self, "network", networks()[0].requires_grad_(False)),
+    )
     with FakeTensorMode():
         gan = make_gan(
             networks,
-            partial(Adam, lr=1e-3, fused=True),
+            partial(Adam, lr=1e-3, fused=True) if penalty() is None else partial(OwnAdam, lr=1e-3),
             objective=objective,
+            penalty=penalty(),
+            augmentation=None if penalty() is None else DiffAugment(),
+            ema=ExponentialMovingAverage(100),
             discriminator_steps=2,
             discriminator_batches=discriminator_batches,
             simultaneous=simultaneous,

@@ -13,11 +13,14 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import ExponentialLR
 
+from gan_lightning.averaging import ExponentialMovingAverage
 from gan_lightning.data.base import ImageDataModule
-from gan_lightning.gan import GAN
+from gan_lightning.gan import GAN, statistics_of
 from gan_lightning.networks import mlp, players
-from gan_lightning.objectives import Minimax, NonSaturating, Objective, Switch
+from gan_lightning.objectives import Hinge, Minimax, NonSaturating, Objective, Switch, Wasserstein
+from gan_lightning.penalties import R1, GradientPenalty
 from gan_lightning.pixels import from_uint8
+from gan_lightning.schedules import Cosine
 
 SHAPE, LATENT_DIM, BATCH_SIZE = (1, 4, 4), 3, 6
 
@@ -397,6 +400,133 @@ def test_several_alternations_a_step_are_the_same_alternations(networks: Network
     assert all(torch.equal(trained[0][name], trained[1][name]) for name in trained[0])
     assert statistics[1][0] == pytest.approx(sum(statistics[0][:3]) / 3)
     assert len(statistics[1]) < len(statistics[0])
+
+
+@pytest.mark.parametrize("simultaneous", [False, True])
+@pytest.mark.parametrize("alternations_per_step", [1, 3])
+def test_the_average_follows_every_alternation(alternations_per_step: int, simultaneous: bool) -> None:
+    """Against weights written down after each step of the generator's optimizer."""
+    gan = make_gan(
+        ema=ExponentialMovingAverage(half_life=20),
+        alternations_per_step=alternations_per_step,
+        simultaneous=simultaneous,
+        discriminator_steps=2,
+    )
+    expected = {name: value.clone() for name, value in gan.generator.named_parameters()}
+    # Of 20 images 3 alternations have 6, and the last has 2.
+    sizes = iter([6, 6, 6, 2] * 2)
+
+    class Average(Steps):
+        def _after(self, player: str, gan: GAN, *_: object) -> None:
+            if player == "G":
+                kept = 2 ** (-next(sizes) / 20)
+                for name, value in gan.generator.named_parameters():
+                    expected[name] = kept * expected[name] + (1 - kept) * value.detach()
+
+    data = RandomImages()
+    data.num_images = 20
+    fit(gan, data, epochs=2, callbacks=[Average()])
+    assert gan.images_seen == 40
+    for name, value in gan.ema.network.named_parameters():  # type: ignore[union-attr]
+        torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-7)
+    assert gan.generator_with(None) is gan.generator_with("ema") is gan.ema.network
+    assert gan.generator_with("raw") is gan.generator
+
+
+def test_without_an_average_there_are_the_raw_weights_alone() -> None:
+    gan = make_gan()
+    assert gan.generator_with(None) is gan.generator
+    assert not any(name.startswith("ema") for name in gan.state_dict())
+    with pytest.raises(ValueError, match="half_life is null"):
+        gan.generator_with("ema")
+    with pytest.raises(ValueError, match="weights must be raw, ema or null"):
+        gan.generator_with("best")
+
+
+@pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
+def test_schedules_follow_the_images_seen(discriminator_batches: str) -> None:
+    rate, strength = Cosine(0.5, 0.1, 60), Cosine(1.0, 0.0, 60)
+    gan = make_gan(
+        optimizer=partial(SGD, lr=rate),
+        penalty=R1(strength),
+        discriminator_steps=2,
+        discriminator_batches=discriminator_batches,
+    )
+    found: list[tuple[str, float, float]] = []
+
+    class Now(Steps):
+        def _after(self, player: str, gan: GAN, optimizer: Optimizer, *_: object) -> None:
+            found.append((player, optimizer.param_groups[0]["lr"], gan.penalty.gamma.value.item()))
+
+    fit(gan, RandomImages(alternations=3, batches_per_alternation=gan.batches_per_alternation), callbacks=[Now()])
+    expected = []
+    for alternation in range(3):
+        seen = alternation * BATCH_SIZE * gan.batches_per_alternation
+        expected += [(player, rate(seen), strength(seen)) for player in "DDG"]
+    assert [player for player, *_ in found] == [player for player, *_ in expected]
+    assert [pair for _, *pair in found] == [pytest.approx(pair) for _, *pair in expected]
+
+
+def test_a_penalty_is_added_to_the_discriminators_loss_of_every_step() -> None:
+    """One step of plain PyTorch with WGAN-GP on the same images, latents and interpolation weights."""
+    gan = make_gan(objective=Wasserstein(), penalty=GradientPenalty(7.0), discriminator_steps=2)
+    recorder = Recorder(gan)
+    fit(gan, RandomImages(), callbacks=[recorder])
+    shares = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    generator, discriminator = plain_networks()
+    shares.set_state(gan_random_after_building())
+    latents = torch.cat(recorder.latents)
+    (real,) = recorder.batches
+    for step in range(2):
+        fake = generator(latents[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]).detach()
+        share = torch.rand(BATCH_SIZE, 1, 1, 1, generator=shares)
+        between = (share * real + (1 - share) * fake).requires_grad_()
+        (slope,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+        norms = slope.flatten(1).norm(dim=1)
+        loss = discriminator(fake).mean() - discriminator(real).mean() + 7 * ((norms - 1) ** 2).mean()
+        gradients = torch.autograd.grad(loss, list(discriminator.parameters()))
+        with torch.no_grad():
+            for weight, gradient in zip(discriminator.parameters(), gradients, strict=True):
+                weight -= 0.5 * gradient
+    for name, weight in discriminator.state_dict().items():
+        torch.testing.assert_close(gan.discriminator.state_dict()[name], weight, rtol=1e-4, atol=1e-6)
+    assert recorder.statistics[0].keys() == set(statistics_of(gan.objective, gan.penalty))
+
+
+def gan_random_after_building() -> Tensor:
+    """The state of torch's global generator once the networks are made, which is when training begins to draw."""
+    torch.manual_seed(0)
+    plain_networks()
+    return torch.get_rng_state()
+
+
+def test_wasserstein_without_a_constraint_is_refused_unless_the_network_has_one() -> None:
+    with pytest.raises(ValueError, match="choose penalty=gradient_penalty"):
+        make_gan(objective=Wasserstein())
+    with pytest.raises(ValueError, match="choose penalty=gradient_penalty"):
+        make_gan(objective=Switch(Hinge(), Wasserstein()))
+
+    class Bounded(mlp.Discriminator):
+        lipschitz = True
+
+    make_gan(lambda: (plain_networks()[0], Bounded(SHAPE)), objective=Wasserstein())
+    make_gan(objective=Wasserstein(), penalty=R1())
+
+
+def test_a_frozen_part_of_a_network_stays_as_it_is() -> None:
+    def networks() -> tuple[nn.Module, nn.Module]:
+        generator, discriminator = plain_networks()
+        generator.layers[0].requires_grad_(False)
+        discriminator.layers[1].requires_grad_(False)
+        return generator, discriminator
+
+    gan = make_gan(networks)
+    before = {name: value.clone() for name, value in gan.state_dict().items()}
+    fit(gan, RandomImages(alternations=2))
+    changed = {name for name, value in gan.state_dict().items() if not torch.equal(value, before[name])}
+    frozen = {name for name in before if name.startswith(("generator.layers.0.", "discriminator.layers.1."))}
+    assert changed == before.keys() - frozen
 
 
 def test_alternations_differ() -> None:

@@ -1,8 +1,11 @@
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch.optim import SGD, Adam
 
-from gan_lightning.schedules import Goodfellow2014
+from gan_lightning.schedules import Cosine, Goodfellow2014, Scheduled, ScheduledOptimizer, at
 
 WEIGHT = torch.nn.Parameter(torch.zeros(1))
 
@@ -44,3 +47,52 @@ def test_goes_on_from_its_state() -> None:
 def test_refuses_an_optimizer_without_momentum() -> None:
     with pytest.raises(ValueError, match="Adam has no momentum"):
         Goodfellow2014(Adam([WEIGHT]))
+
+
+def test_half_a_cosine_and_then_constant() -> None:
+    schedule = Cosine(first=2.0, last=1.0, images=100)
+    assert [schedule(n) for n in (0, 25, 50, 75, 100, 10**9)] == pytest.approx([2, 1.853553, 1.5, 1.146447, 1, 1])
+    assert at([0.0, schedule, "x"], 50) == [0.0, 1.5, "x"]
+
+
+@pytest.mark.parametrize("settings", [(-1, 1, 1), (1, "low", 1), (1, 1, 0), (1, float("nan"), 1)])
+def test_refuses_what_is_no_cosine(settings: Any) -> None:
+    with pytest.raises(ValueError, match=r"(first|last|images) must be a number"):
+        Cosine(*settings)
+
+
+def test_a_scheduled_number_is_one_tensor_for_ever() -> None:
+    scheduled, constant = Scheduled(Cosine(1, 0, 10)), Scheduled(3.0)
+    tensor = scheduled.value
+    for each in (scheduled, constant):
+        each.set_at(5)
+    assert tensor.item() == pytest.approx(0.5)
+    assert scheduled.value is tensor
+    assert constant.value.item() == 3.0
+
+
+def test_an_optimizers_settings_follow_their_schedules() -> None:
+    rate, beta = Cosine(1e-2, 1e-3, 100), Cosine(0.9, 0.99, 100)
+    scheduled = ScheduledOptimizer(partial(Adam, lr=rate, betas=[0.0, beta], eps=1e-6), [WEIGHT])
+    (group,) = scheduled.optimizer.param_groups
+    assert (group["lr"], list(group["betas"]), group["eps"]) == (1e-2, [0.0, 0.9], 1e-6)
+    scheduled.set_at(50)
+    assert [group["lr"], *group["betas"]] == pytest.approx([5.5e-3, 0.0, 0.945])
+    # On a device they are tensors that keep their place.
+    scheduled.start(50, torch.device("cpu"))
+    tensors = group["lr"], group["betas"][1]
+    assert isinstance(group["betas"][0], float)
+    scheduled.set_at(100)
+    assert (group["lr"], group["betas"][1]) == (tensors[0], tensors[1])
+    assert [tensor.item() for tensor in tensors] == pytest.approx([1e-3, 0.99])
+    assert group["lr"] is tensors[0]
+    scheduled.start(0, None)
+    assert (group["lr"], group["betas"]) == (1e-2, [0.0, 0.9])
+
+
+def test_an_optimizer_without_schedules_is_left_alone() -> None:
+    scheduled = ScheduledOptimizer(partial(SGD, lr=0.5), [WEIGHT])
+    scheduled.optimizer.param_groups[0]["lr"] = 0.25
+    scheduled.set_at(50)
+    assert scheduled.optimizer.param_groups[0]["lr"] == 0.25
+    assert ScheduledOptimizer(SGD, [WEIGHT]).optimizer.param_groups[0]["lr"] == 1e-3

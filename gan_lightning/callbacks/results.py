@@ -1,6 +1,5 @@
 """The results of a finished run."""
 
-import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,8 +50,7 @@ class Results(Callback):
             "training_seconds": self._total_seconds(),
             **outcomes,
         }
-        # JSON has no NaN: what diverged is null.
-        write_json(self.path, {name: value if math.isfinite(value) else None for name, value in results.items()})
+        write_json(self.path, results)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(

@@ -1,0 +1,187 @@
+"""What of a checkpoint is made, and what is refused before anything is made or even imported."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.building import (
+    build_dataset,
+    build_player,
+    check_trust,
+    chosen_weights,
+    locate,
+    trained_player,
+)
+from gan_lightning.data.base import ImageDataModule
+from gan_lightning.errors import UserError
+from gan_lightning.networks import mlp
+
+MLP = {"_target_": "gan_lightning.networks.mlp.Generator", "latent_dim": 3, "hidden_dims": [4]}
+
+
+class Own(nn.Module):
+    """A network of the tests' own."""
+
+    def __init__(self, num_classes: int, image_shape: list[int], activation: Any = None) -> None:
+        super().__init__()
+        self.facts = (num_classes, image_shape)
+        self.activation = activation
+
+
+class Digits(ImageDataModule):
+    title, image_shape, mirrors = "some digits", (1, 2, 2), False
+
+    def __init__(self, digits: list[int], **others: Any) -> None:
+        super().__init__(**others)
+        self.digits = digits
+
+    def load(self, train: bool) -> tuple[Tensor, Tensor]:
+        return torch.zeros(10, 1, 2, 2, dtype=torch.uint8), torch.tensor(self.digits).repeat(10)[:10]
+
+
+def make_own(num_classes: int) -> Own:
+    """A function of the tests' own."""
+    return Own(num_classes, [1])
+
+
+def settings(generator: Any = MLP, dataset: Any = None) -> dict[str, Any]:
+    dataset = dataset or {"_target_": "gan_lightning.data.mnist.MNIST"}
+    return {"model": {"generator": generator, "latent_dim": 5}, "dataset": dataset}
+
+
+def check(generator: Any, trust: tuple[str, ...] = ()) -> None:
+    check_trust(settings(generator), ["generator"], trust)
+
+
+HERE = __name__
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [
+        {"_target_": "os.mkdir", "path": "owned"},
+        {"_target_": f"{HERE}.Own"},
+        {**MLP, "latent_dim": {"_target_": "os.mkdir", "path": "owned"}},
+        {**MLP, "hidden_dims": [{"deep": [{"_target_": "os.system", "command": "touch owned"}]}]},
+        {**MLP, "_args_": [{"_target_": "builtins.exec", "_args_": ["open('owned', 'w')"]}]},
+        {"_target_": "gan_lightning.networks_of_mine.Generator"},
+        {"_target_": "gan_lightning.train.main"},
+        {"_target_": "torch.nn.Linear"},
+    ],
+)
+def test_what_is_not_the_projects_own_is_refused_with_the_way_to_allow_it(
+    generator: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"not this project's own.* if you trust that, say trust=\[.+\]$"):
+        check(generator)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "gan_lightning.networks.mlp.players.torch.hub.load",
+        "gan_lightning.networks.mlp.nn",
+        "gan_lightning.networks.mlp.pairwise",
+        "gan_lightning.networks.mlp.math",
+        "gan_lightning.networks.goodfellow._uniform_weights",
+        "gan_lightning.networks.nothing.Generator",
+        "gan_lightning.networks.mlp.Nobody",
+        "gan_lightning.networks.",
+    ],
+)
+def test_names_that_only_look_like_the_projects_own_are_refused(target: str) -> None:
+    with pytest.raises(UserError, match="the checkpoint's generator is "):
+        check({"_target_": target})
+
+
+def test_a_setting_that_would_have_to_be_computed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="a setting that would have to be computed"):
+        check({**MLP, "latent_dim": "${oc.env:HOME}"})
+
+
+def test_a_module_is_imported_only_once_it_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "strangers.py").write_text("from torch import nn\nclass G(nn.Module):\n    pass\n")
+    with pytest.raises(UserError, match="trust=\\[strangers\\]"):
+        check({"_target_": "strangers.G"})
+    assert "strangers" not in sys.modules
+    check({"_target_": "strangers.G"}, trust=("strangers",))
+    assert "strangers" in sys.modules
+    with pytest.raises(UserError, match=r"trust=\[strangers,other\]"):
+        check({"_target_": "other.G"}, trust=("strangers",))
+
+
+def test_trust_is_in_what_a_module_defines_not_in_what_it_imports() -> None:
+    check({"_target_": f"{HERE}.Own", "activation": {"_target_": f"{HERE}.Own"}}, trust=(HERE,))
+    check({"_target_": f"{HERE}.make_own"}, trust=(HERE,))
+    for name in ("nn", "Path", "sys", "check_trust"):
+        with pytest.raises(UserError, match="which is no class of that module's own"):
+            check({"_target_": f"{HERE}.{name}"}, trust=(HERE,))
+    with pytest.raises(UserError, match="not this project's own"):
+        check({"_target_": f"{HERE}_too.Own"}, trust=(HERE,))
+
+
+def test_a_constructor_gets_the_facts_that_it_names() -> None:
+    own = {"_target_": f"{HERE}.Own"}
+    network = build_player(settings(own), "generator", (1, 2, 2), 7)
+    assert network.facts == (7, [1, 2, 2])
+    assert network.latent_dim == 5  # it does not say, so the model's settings do
+    assert build_player(settings(), "generator", (1, 2, 2), 7).latent_dim == 3
+    made = build_player(settings({"_target_": f"{HERE}.make_own"}), "generator", (1, 2, 2), 7)
+    assert made.facts == (7, [1])
+    nested = build_player(settings({**own, "activation": {"_target_": "torch.nn.ReLU"}}), "generator", (1,), 7)
+    assert isinstance(nested.activation, nn.ReLU)
+
+
+def test_a_data_sets_arguments_are_used() -> None:
+    data = build_dataset(settings(dataset={"_target_": f"{HERE}.Digits", "digits": [3, 5], "batch_size": 2}))
+    assert isinstance(data, Digits)
+    assert (data.digits, data.batch_size) == ([3, 5], 2)
+
+
+def checkpoint(**others: Tensor) -> dict[str, Any]:
+    torch.manual_seed(0)
+    state = mlp.Generator((1, 2, 2), latent_dim=3, hidden_dims=[4]).state_dict()
+    return {
+        "hyper_parameters": {**settings(), "image_shape": [1, 2, 2], "num_classes": 10},
+        "state_dict": {**{f"generator.{name}": value for name, value in state.items()}, **others},
+    }
+
+
+def test_the_weights_that_are_asked_for() -> None:
+    plain = checkpoint()
+    averaged = checkpoint(
+        **{name.replace("generator.", "ema.network."): value + 1 for name, value in plain["state_dict"].items()}
+    )
+    assert [chosen_weights(plain, asked) for asked in (None, "raw")] == ["raw", "raw"]
+    assert [chosen_weights(averaged, asked) for asked in (None, "raw", "ema")] == ["ema", "raw", "ema"]
+    with pytest.raises(UserError, match="the checkpoint has none"):
+        chosen_weights(plain, "ema")
+    with pytest.raises(UserError, match="weights must be raw, ema or null, not 'best'"):
+        chosen_weights(plain, "best")
+    raw, mean = (trained_player(averaged, "generator", weights).state_dict() for weights in ("raw", "ema"))
+    assert all(torch.equal(mean[name], raw[name] + 1) for name in raw)
+
+
+def test_weights_that_do_not_fit_are_one_line() -> None:
+    changed = checkpoint()
+    changed["hyper_parameters"]["model"]["generator"]["hidden_dims"] = [9]
+    with pytest.raises(UserError, match=r"the checkpoint's weights do not fit its generator: .*size mismatch"):
+        trained_player(changed, "generator")
+
+
+def test_an_error_inside_a_module_is_loud_but_a_missing_module_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "needs_more.py").write_text("import something_that_is_not_there")
+    with pytest.raises(ModuleNotFoundError, match="something_that_is_not_there"):
+        locate("needs_more.G", "model.generator")
+    with pytest.raises(UserError, match="there is no module 'not_here'"):
+        locate("not_here.G", "model.generator")
