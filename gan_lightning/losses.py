@@ -56,7 +56,7 @@ def generator_score(fake_scores: Tensor) -> Tensor:
 
 
 def relativistic(better: Tensor, worse: Tensor) -> Tensor:
-    """-log sigmoid(better - worse), pair by pair: Jolicoeur-Martineau 2019, equation 4; Huang et al. 2024, equation 2.
+    """-log sigmoid(better - worse), pair by pair: Jolicoeur-Martineau 2019, section 4.1; Huang et al. 2024, equation 2.
 
     D minimises it with real images as the better ones, G with its own. log 2 where D does not tell them apart.
     """

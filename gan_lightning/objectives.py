@@ -175,6 +175,9 @@ class Switch(Objective):
     def __init__(self, before: Objective, after: Objective, switch_epoch: int | None = 5) -> None:
         if switch_epoch is not None:
             whole_number("switch_epoch (unless null)", switch_epoch, at_least=0)
+        for name, part in (("before", before), ("after", after)):
+            if not isinstance(part, Objective):
+                raise ValueError(f"{name} must be an objective, not {part!r}")
         if before.log_odds != after.log_odds:
             raise ValueError(
                 f"before and after must read the logits alike, but those of {type(before).__name__} are"

@@ -202,12 +202,16 @@ def _try_out(gan: "GAN", datamodule: "ImageDataModule") -> None:
 def _check_callbacks(settings: DictConfig, trainer: "Trainer", gan: "GAN") -> None:
     """Refuse callbacks that ask for what this GAN does not have."""
     from gan_lightning.callbacks.best_checkpoint import BestCheckpoint
+    from gan_lightning.callbacks.evaluation import Evaluation
+    from gan_lightning.callbacks.real_and_fake import RealAndFake
+    from gan_lightning.callbacks.samples import Samples
     from gan_lightning.gan import statistics_of
 
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, BestCheckpoint):
             callback.check(trainer, gan.objective.log_odds)
-        gan.generator_with(getattr(callback, "weights", None))
+        if isinstance(callback, Evaluation | RealAndFake | Samples):
+            gan.generator_with(callback.weights)
     statistics = statistics_of(gan.objective, gan.penalty)
     check_outcome(settings.optimized_metric, _evaluation(trainer), statistics, gan.objective.log_odds)
 

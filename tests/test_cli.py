@@ -124,7 +124,7 @@ MISTAKES = {
     ),
     "no such objective": (
         ["objective.after._target_=gan_lightning.objectives.Nothing"],
-        "objective.after: Error locating target 'gan_lightning.objectives.Nothing'",
+        "objective.after: Error loading 'gan_lightning.objectives.Nothing'",
     ),
     "no GPU": (["trainer=gpu"], "no GPU"),
     "no GPUs": (["trainer=ddp"], "no GPU"),

@@ -1,7 +1,7 @@
 """The Dirac-GAN of Mescheder et al. 2018: two numbers, about which everything is known.
 
 The data are the one point 0, the generator draws the one point θ, and D(x) = ψ x. With f the logistic loss, f'(0) = ½,
-the game linearised at its equilibrium (0, 0) is θ' = ½ ψ, ψ' = -½ θ - γ ψ (lemma 2.3 and section 4.1; γ once for R1,
+the game linearised at its equilibrium (0, 0) is θ' = ½ ψ, ψ' = -½ θ - γ ψ (lemma 2.3 and section 3; γ once for R1,
 twice for R1 and R2). Without γ its eigenvalues are ± i/2: it circles for ever. With γ < 1 they have the real part -γ/2.
 """
 
@@ -105,6 +105,6 @@ def test_a_strong_penalty_is_slower_again() -> None:
 
 
 def test_the_gradient_penalty_does_not_make_it_converge() -> None:
-    """Section 4, figure 3 there: a slope that is to be 1 has no place where θ could stay."""
+    """Section 3 there: a slope that is to be 1 has no place where θ could stay."""
     places = play(Wasserstein(), GradientPenalty(1.0), time=60.0, start=(0.5, 0.0))
     assert places[-500:, 0].abs().max() > 0.05

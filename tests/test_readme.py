@@ -16,7 +16,8 @@ COMMANDS = [
     for block in re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     for line in block.strip().splitlines()
 ]
-SHORTER = ("trainer.limit_train_batches=1", "trainer.accelerator=cpu", "model.generator.hidden_dims=[8]")
+FEW = ("trainer.limit_train_batches=1", "trainer.accelerator=cpu")
+SHORTER = (*FEW, "model.generator.hidden_dims=[8]")
 
 
 def recipe(target: str) -> list[str]:
@@ -29,6 +30,8 @@ def test_every_command_runs_in_the_order_given(run: Run, data_dir: Path, monkeyp
     monkeypatch.setattr("gan_lightning.features.classifier.MIN_STEPS", 20)
     ran = 0
     for command in COMMANDS:
+        if "--config-dir" in command or "trust=" in command:
+            continue  # in tests/test_extending.py
         words = shlex.split(command)
         if words[0] == "make":
             (words,) = [shlex.split(line) for line in recipe(words[1])]
