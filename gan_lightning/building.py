@@ -1,15 +1,17 @@
 """From settings to players and data: the one way, for a training and for a checkpoint.
 
 A checkpoint may come from a stranger, and making what it names would run any code. So what it names is looked at first,
-all of it: only classes of this project are made, and what is in modules that the user vouches for.
+all of it: only classes of this project are made, torch's layers, and those of modules that the user vouches for.
 """
 
+import difflib
 import importlib
 import inspect
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gan_lightning.checks import whole_number
 from gan_lightning.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ OURS = {
     "discriminator": "gan_lightning.networks",
 }
 """Where the project's own are."""
+LAYERS = "torch.nn"
+"""Where those of torch are."""
 AVERAGE = "ema.network."
 """How the names of a generator's averaged weights begin in a checkpoint."""
 
@@ -44,10 +48,18 @@ def build(settings: dict[str, Any], group: str, kind: type) -> Any:
 
 
 def build_dataset(settings: dict[str, Any]) -> "ImageDataModule":
-    """The data set of `settings["dataset"]`."""
+    """The data set of `settings["dataset"]`.
+
+    Raises:
+        UserError: if the settings name none, or it does not say what its images are.
+    """
     from gan_lightning.data.base import ImageDataModule
 
-    return build(settings, "dataset", ImageDataModule)
+    data = build(settings, "dataset", ImageDataModule)
+    for fact in ("title", "image_shape", "mirrors"):
+        if not hasattr(data, fact):
+            raise UserError(f"{settings['dataset']['_target_']} does not say its {fact}")
+    return data
 
 
 def build_player(settings: dict[str, Any], player: str, image_shape: Sequence[int], num_classes: int) -> "nn.Module":
@@ -70,8 +82,7 @@ def build_player(settings: dict[str, Any], player: str, image_shape: Sequence[in
     if not isinstance(network, nn.Module):
         raise UserError(f"model.{player} is {target}, which is no nn.Module")
     if player == "generator" and not hasattr(network, "latent_dim"):
-        if "latent_dim" not in model:
-            raise UserError(f"{target} does not say how many latents it takes; set its latent_dim, or model.latent_dim")
+        whole_number(f"{target} has no latent_dim; model.latent_dim", model.get("latent_dim"), at_least=1)
         network.latent_dim = model["latent_dim"]
     return network
 
@@ -115,24 +126,34 @@ def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw"
 
 
 def locate(target: str, where: str) -> Any:
-    """What a `_target_` names. If its module is there, but has an error in it, that is loud.
+    """What a `_target_` names. An error in its module is loud.
 
     Raises:
         UserError: if there is no such thing.
     """
     module, _, name = target.rpartition(".")
+    if not re.fullmatch(r"\w+(\.\w+)*", module):
+        raise UserError(f"{where} is {target!r}, which names no class; it should be a module and a class, module.Class")
     try:
-        return getattr(importlib.import_module(module), name)
-    except AttributeError:
-        raise UserError(f"{where} is {target}, but {module} has no {name}") from None
-    except (ModuleNotFoundError, ValueError, TypeError) as reason:
-        if isinstance(reason, ModuleNotFoundError) and not f"{module}.".startswith(f"{reason.name}."):
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as reason:
+        if not f"{module}.".startswith(f"{reason.name}."):
             raise  # it is there, but not what it imports
-        raise UserError(f"{where} is {target}, but there is no module {module!r} here") from reason
+        raise UserError(f"{where} is {target}, but there is no module {module!r} here") from None
+    except (ValueError, TypeError, OSError) as reason:  # which elsewhere might be the answer to a setting
+        raise ImportError(f"{module} cannot be imported") from reason
+    if not hasattr(found, name):
+        close = difflib.get_close_matches(name, dir(found), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise UserError(f"{where} is {target}, but {module} has no {name}{hint}")
+    return getattr(found, name)
 
 
 def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[str]) -> None:
-    """See that whatever a checkpoint would have made is this project's own, or vouched for, before any of it is made.
+    """See that whatever a checkpoint would have made is of a trusted class, before any of it is made.
+
+    Trusted are this project's networks and data sets, torch's layers, and the classes of modules that the user vouches
+    for.
 
     Args:
         settings: the checkpoint's.
@@ -140,12 +161,13 @@ def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[
         trust: the modules, with what is below them, that the user vouches for.
 
     Raises:
-        UserError: if something is neither.
+        UserError: if something is of another class.
     """
     for part in parts:
-        node = settings["dataset"] if part == "dataset" else settings["model"][part]
+        node = settings["dataset"] if part == "dataset" else settings["model"].get(part)
+        _target(node, f"the checkpoint's {part}")
         for target in _targets(node, part):
-            if not _is_below(target, (OURS[part], *trust)):
+            if not _is_below(target, (OURS[part], LAYERS, *trust)):
                 module = target.rpartition(".")[0]
                 raise UserError(
                     f"the checkpoint's {part} is {target}, which is not this project's own, and making it runs the"
@@ -153,23 +175,31 @@ def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[
                 )
         for target in _targets(node, part):
             found = locate(target, f"the checkpoint's {part}")
-            # What a module has merely imported is another's.
-            at_home = callable(found) and _is_below(getattr(found, "__module__", ""), (OURS[part], *trust))
-            if not at_home or (_is_below(target, (OURS[part],)) and not inspect.isclass(found)):
-                raise UserError(f"the checkpoint's {part} is {target}, which is no class of that module's own")
+            if not inspect.isclass(found):
+                raise UserError(f"the checkpoint's {part} is {target}, which is no class")
+            if not _is_below(found.__module__, (OURS[part], LAYERS, *trust)):  # what a module has merely imported
+                raise UserError(
+                    f"the checkpoint's {part} is {target}, which is defined elsewhere; if you trust that, too, say"
+                    f" trust=[{','.join([*trust, found.__module__])}]"
+                )
 
 
 def _make(node: dict[str, Any], where: str, **facts: Any) -> Any:
-    """Instantiate; an error says where in the settings it is."""
+    """Instantiate; an error says where in the settings it is.
+
+    The facts go to the constructor as they are: given to Hydra, they would be read as settings, and made.
+    """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
     try:
-        return instantiate(node, **facts, _convert_="all")
+        return instantiate({**node, "_partial_": True}, _convert_="all")(**facts)
     except InstantiationException as mistake:
         inner = re.search(r"full_key: (\S+)", str(mistake))
         path = f"{where}.{inner[1]}" if inner else where
         raise InstantiationException(f"full_key: {path}") from mistake.__cause__ or mistake
+    except Exception as mistake:
+        raise InstantiationException(f"full_key: {where}") from mistake
 
 
 def _is_below(name: str, modules: Sequence[str]) -> bool:
@@ -183,18 +213,21 @@ def _target(node: Any, where: str) -> str:
 
 
 def _targets(node: Any, part: str) -> Iterator[str]:
-    """Every `_target_` in a part of the settings.
+    """Every `_target_` in a part of a checkpoint's settings.
 
     Raises:
-        UserError: if something in it is to be computed, `${…}`, which could read what is none of its business.
+        UserError: if one is no name, or something is to be computed, `${…}`, which could read what is not its own.
     """
     if isinstance(node, dict):
         for key, value in node.items():
-            if key == "_target_":
-                yield str(value)
-            yield from _targets(value, part)
-    elif isinstance(node, list | tuple):
+            if key != "_target_":
+                yield from _targets(value, part)
+            elif isinstance(value, str) and re.fullmatch(r"\w+(\.\w+)+", value, re.ASCII):
+                yield value
+            else:
+                raise UserError(f"the checkpoint's {part} has a _target_ that names no class")
+    elif isinstance(node, list):
         for value in node:
             yield from _targets(value, part)
     elif isinstance(node, str) and "${" in node:
-        raise UserError(f"the checkpoint's {part} has a setting that would have to be computed: {node}")
+        raise UserError(f"the checkpoint's {part} has a setting that would have to be computed")

@@ -20,13 +20,14 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
 
 from gan_lightning.config import CONF, PACKAGE
 from gan_lightning.errors import UserError, one_line
 
 log = logging.getLogger(__name__)
 
-MISTAKES = (UserError, HydraException, OmegaConfBaseException, OSError)
+MISTAKES = (UserError, HydraException, OmegaConfBaseException, YAMLError, OSError)
 """What ends in one line: settings that do not compose, or that cannot be; a file that cannot be used."""
 
 
@@ -118,11 +119,19 @@ def user_mistakes() -> Iterator[None]:
         cause = mistake.__cause__ or mistake
         if not _settings_may_cause(cause):
             raise cause from None
-        raise UserError(f"{where[1]}: {one_line(cause)}" if where else one_line(cause)) from mistake
+        raise UserError(f"{where[1]}: {_with_place(cause)}" if where else _with_place(cause)) from mistake
     except Exception as mistake:
         if not _settings_may_cause(mistake):
             raise
         raise UserError(one_line(mistake)) from mistake
+
+
+def _with_place(error: BaseException) -> str:
+    """What an error says, and where in the user's own code it was raised, if it was."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and not _is_ours_or_of_a_library(Path(frames[-1].filename)):
+        return f"{one_line(error)} ({frames[-1].filename}, line {frames[-1].lineno})"
+    return one_line(error)
 
 
 def _settings_may_cause(error: BaseException) -> bool:
@@ -132,15 +141,14 @@ def _settings_may_cause(error: BaseException) -> bool:
     if isinstance(error, SyntaxError):
         return False
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
-    ours = [file.is_relative_to(PACKAGE) for file in files]
-    if not all(own or _is_of_a_library(file) for own, file in zip(ours, files, strict=True)):
+    if not all(map(_is_ours_or_of_a_library, files)):
         return False  # it comes from code that the user has written
-    return isinstance(error, TypeError) or not ours[-1]
+    return isinstance(error, TypeError) or not files[-1].is_relative_to(PACKAGE)
 
 
-def _is_of_a_library(file: Path) -> bool:
-    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return not file.is_absolute() or any(file.is_relative_to(folder) for folder in folders)
+def _is_ours_or_of_a_library(file: Path) -> bool:
+    libraries = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return not file.is_absolute() or any(file.is_relative_to(folder) for folder in (PACKAGE, *libraries))
 
 
 def _explain(mistake: Exception, config_name: str, words: list[str]) -> str:
@@ -157,7 +165,10 @@ def _explain(mistake: Exception, config_name: str, words: list[str]) -> str:
         return f"there is no setting {key!r}; --help lists the usual ones, --cfg job all of them"
     if isinstance(mistake, OSError) and mistake.filename is not None:
         return f"cannot use {mistake.filename}: {mistake.strerror}"
-    return one_line(mistake)
+    if isinstance(mistake, MarkedYAMLError) and mistake.problem_mark is not None:
+        mark = mistake.problem_mark
+        return f"{mark.name}, line {mark.line + 1}: {mistake.problem}"
+    return one_line(mistake) or f"the settings do not compose: {type(mistake).__name__}"
 
 
 def _known_keys(config_name: str, words: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Where the settings are, and what a checkpoint says of its own."""
 
 import glob
+import json
 import re
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gan_lightning.checks import true_or_false, whole_number
 from gan_lightning.errors import UserError, one_line
 
 PACKAGE = Path(__file__).parent
@@ -88,13 +90,42 @@ def read_checkpoint(path: str) -> dict[str, Any]:
         raise UserError(f"cannot read {path}: {reason.strerror}") from reason
     except Exception as reason:  # torch raises many kinds, depending on where the file stops making sense
         raise UserError(f"{path} is not a checkpoint, or it is damaged") from reason
-    settings = checkpoint.get("hyper_parameters") if isinstance(checkpoint, dict) else None
-    groups = ("dataset", "gan", "model", "objective")
-    if not isinstance(settings, dict) or not all(isinstance(settings.get(group), dict) for group in groups):
-        raise UserError(f"{path} is not a checkpoint of this project")
-    # Until there were others, all data sets had ten classes, and all logits were log-odds.
-    checkpoint["hyper_parameters"] = {"num_classes": 10, "log_odds": True, **as_of_today(settings)}
+    try:
+        # Until there were others, all data sets had ten classes, and all logits were log-odds.
+        # By way of JSON, which knows nothing but dicts, lists, numbers and text, and nothing that holds itself.
+        facts = {"num_classes": 10, "log_odds": True, **json.loads(json.dumps(checkpoint["hyper_parameters"]))}
+        checkpoint["hyper_parameters"] = as_of_today(facts)
+        _check_facts(facts)
+        epochs_of(checkpoint)
+        if not all(isinstance(name, str) for name in checkpoint["state_dict"]):
+            raise TypeError
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise UserError(f"{path} is not a checkpoint of this project") from None
     return checkpoint
+
+
+def _check_facts(settings: dict[str, Any]) -> None:
+    """What a checkpoint's settings need to be so that its players can be made.
+
+    Raises:
+        KeyError, TypeError, ValueError: if they are not.
+    """
+    for group in ("dataset", "gan", "model", "objective", "trainer"):
+        if not isinstance(settings[group], dict):
+            raise TypeError
+    if len(settings["image_shape"]) != 3:
+        raise ValueError
+    for value in (*settings["image_shape"], settings["num_classes"]):
+        whole_number("a fact", value, at_least=1)
+    whole_number("seed", settings["seed"], at_least=0)
+    true_or_false("log_odds", settings["log_odds"])
+
+
+def epochs_of(checkpoint: dict[str, Any]) -> int:
+    """How many epochs a checkpoint has been trained for."""
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    whole_number("epochs", epochs, at_least=0)
+    return epochs
 
 
 def find_checkpoints(ckpt: Any) -> list[Path]:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lightning.building import build_dataset, check_trust, chosen_weights, trained_player
 from gan_lightning.checks import whole_number
 from gan_lightning.cli import door, user_mistakes, words
-from gan_lightning.config import find_checkpoints, identity, read_checkpoint
+from gan_lightning.config import epochs_of, find_checkpoints, identity, read_checkpoint
 from gan_lightning.errors import UserError
 from gan_lightning.whole_files import write_json
 
@@ -95,9 +95,8 @@ def main(settings: DictConfig) -> None:
 def _model(path: Path, settings: DictConfig, picture: str) -> Model:
     checkpoint = read_checkpoint(str(path))
     check_trust(checkpoint["hyper_parameters"], ["dataset", "generator", "discriminator"], words(settings.trust))
-    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     weights = chosen_weights(checkpoint, settings.weights)
-    return Model(path, checkpoint["hyper_parameters"], epochs, weights, picture)
+    return Model(path, checkpoint["hyper_parameters"], epochs_of(checkpoint), weights, picture)
 
 
 def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictConfig) -> Iterator[dict[str, Any]]:

@@ -177,6 +177,24 @@ class GAN(LightningModule):
             progress.increment_completed()
         return dict(zip(statistics, torch.stack(rows).mean(0).unbind(), strict=True))
 
+    def try_out(self, real: Tensor, fake: Tensor, labels: Tensor) -> None:
+        """Compute both losses of a few images (B, C, H, W) in [-1, 1] and the gradients of D's, and change nothing."""
+        objective, judge = self.objective.in_epoch(0), self._judge(labels)
+        loss, _ = self._discriminator_loss(objective, judge, real, fake)
+        weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
+        torch.autograd.grad(loss, weights, allow_unused=True)
+        objective.generator_loss(judge, real, fake)
+
+    def _discriminator_loss(
+        self, objective: Objective, judge: Judge, real: Tensor, fake: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The objective's loss with the penalty, and all that is to be known of it."""
+        loss, scalars = objective.discriminator_loss(judge, real, fake)
+        if self.penalty is not None:
+            penalty, more = self.penalty(judge, real, fake)
+            loss, scalars = loss + penalty, scalars | more
+        return loss, {"discriminator_loss": loss.detach(), **scalars}
+
     def _follow_schedules(self, images: int) -> None:
         """Let all that follows the images seen be what it is for an alternation on so many."""
         followers: list[Scheduled | ScheduledOptimizer] = [*self._scheduled, *self._scheduled_optimizers]
@@ -194,19 +212,12 @@ class GAN(LightningModule):
         k = self.discriminator_steps
         fresh = self.discriminator_batches == "fresh"
         batches = list(zip(*(part.tensor_split(k) for part in batch), strict=True)) if fresh else [batch] * k
-        of_steps: list[dict[str, Tensor]] = []
-
-        def discriminator_loss(judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
-            loss, scalars = objective.discriminator_loss(judge, real, fake)
-            if self.penalty is not None:
-                penalty, more = self.penalty(judge, real, fake)
-                loss, scalars = loss + penalty, scalars | more
-            of_steps.append({"discriminator_loss": loss.detach(), **scalars})
-            return loss
+        of_steps = []
 
         alone = batches[: k - self.simultaneous]
         for (real, labels), fake in zip(alone, self._fake_batches([labels for _, labels in alone]), strict=True):
-            loss = discriminator_loss(self._judge(labels), real, fake)
+            loss, scalars = self._discriminator_loss(objective, self._judge(labels), real, fake)
+            of_steps.append(scalars)
             discriminator_optimizer.zero_grad()
             self._backward(loss)
             self._step(discriminator_optimizer, discriminator_scheduler)
@@ -219,7 +230,8 @@ class GAN(LightningModule):
             # each backward pass reaches the weights of one player alone, which is what DDP needs.
             seen = fake.detach().requires_grad_()
             judge = self._judge(labels, remembers=True)
-            loss = discriminator_loss(judge, real, seen)
+            loss, scalars = self._discriminator_loss(objective, judge, real, seen)
+            of_steps.append(scalars)
             generator_loss = objective.generator_loss(judge, real, seen)
             (towards,) = torch.autograd.grad(generator_loss, seen, retain_graph=True)
             discriminator_optimizer.zero_grad()

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_lightning.config import differences, read_checkpoint, read_settings
+from gan_lightning.config import differences, epochs_of, read_checkpoint, read_settings
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.event_files import read_events
 from gan_lightning.whole_files import read_json, write_json
@@ -194,7 +194,7 @@ def checkpoint_to_go_on_from(folder: Path, settings: dict[str, Any]) -> Path | N
 
 
 def _epochs(checkpoint: Path) -> int:
-    return read_checkpoint(str(checkpoint))["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    return epochs_of(read_checkpoint(str(checkpoint)))
 
 
 def _shorter_run(folder: Path, settings: dict[str, Any]) -> Path | None:

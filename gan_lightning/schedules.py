@@ -19,7 +19,7 @@ from gan_lightning.checks import number, whole_number
 class Schedule:
     """A number as a function of how many real images the discriminator has been shown."""
 
-    def __call__(self, images_seen: int) -> float:
+    def __call__(self, images_seen: float) -> float:
         raise NotImplementedError
 
 
@@ -45,7 +45,7 @@ class Cosine(Schedule):
         self.last = last
         self.images = images
 
-    def __call__(self, images_seen: int) -> float:
+    def __call__(self, images_seen: float) -> float:
         weight = (1 + math.cos(math.pi * min(images_seen / self.images, 1.0))) / 2
         return weight * self.first + (1 - weight) * self.last
 
@@ -60,7 +60,7 @@ def number_or_schedule(name: str, value: Any, at_least: float) -> None:
         number(name, value, at_least)
 
 
-def at(setting: Any, images_seen: int) -> Any:
+def at(setting: Any, images_seen: float) -> Any:
     """A setting, or a list of some, as it is after so many images: numbers in place of schedules."""
     if isinstance(setting, Schedule):
         return setting(images_seen)
@@ -109,7 +109,10 @@ class ScheduledOptimizer:
             for name, setting in keywords.items()
             if any(isinstance(one, Schedule) for one in (setting if isinstance(setting, list | tuple) else [setting]))
         }
-        self.optimizer = factory(parameters, **{name: at(setting, 0) for name, setting in self._settings.items()})
+        parameters = list(parameters)
+        for images_seen in (math.inf, 0):  # what the optimizer refuses in the end, it refuses now
+            now = {name: at(setting, images_seen) for name, setting in self._settings.items()}
+            self.optimizer = factory(parameters, **now)
 
     @property
     def follows(self) -> bool:

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lightning.building import build, build_dataset, build_player
 from gan_lightning.checks import number, whole_number
 from gan_lightning.cli import config_dirs, door, user_mistakes
-from gan_lightning.config import differences, read_checkpoint, resolved, word
+from gan_lightning.config import differences, epochs_of, read_checkpoint, resolved, word
 from gan_lightning.errors import UserError
 from gan_lightning.jobs import Record, check_folder, checkpoint_to_go_on_from, read_results
 
@@ -184,19 +184,22 @@ def named_callbacks(settings: Any) -> "dict[str, Any]":
 
 
 def _try_out(gan: "GAN", datamodule: "ImageDataModule") -> None:
-    """Let both players see an image, so that a network that cannot is loud before anything is written."""
+    """Compute both losses of two images, so that what cannot be computed is loud before anything is written."""
     import torch
 
-    from gan_lightning.sampling import draw, judged
+    from gan_lightning.pixels import from_uint8
+    from gan_lightning.protocol import evaluating
+    from gan_lightning.sampling import draw
 
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), evaluating(gan.discriminator):
         drawn = draw(gan.generator, 2, datamodule.num_classes, seed=0, device=gan.device)
         if drawn.shape[1:] != tuple(datamodule.image_shape):
             raise UserError(
                 f"model.generator draws images of {tuple(drawn.shape[1:])},"
                 f" but those of {datamodule.title} are {tuple(datamodule.image_shape)}"
             )
-        judged(gan.discriminator, drawn, torch.zeros(2, dtype=torch.int64), 2, gan.device)
+        real = from_uint8(datamodule.train_images[:2])
+        gan.try_out(real, from_uint8(drawn[: len(real)]), datamodule.split(train=True)[1][: len(real)])
 
 
 def _check_callbacks(settings: DictConfig, trainer: "Trainer", gan: "GAN") -> None:
@@ -326,7 +329,7 @@ def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any]) 
             f"{hyper_parameters['ckpt_path']} was trained with other settings: {', '.join(changed)};"
             " give those of that run, or start a new one without ckpt_path"
         )
-    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    epochs = epochs_of(checkpoint)
     max_epochs = hyper_parameters["trainer"]["max_epochs"]
     if 0 <= max_epochs <= epochs:
         raise UserError(

@@ -85,3 +85,16 @@ def test_without_a_gpu_the_speed_on_one_is_refused() -> None:
     done = subprocess.run([sys.executable, str(SPEED), "--device", "cuda"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "torch finds no GPU here" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_table_of_objectives(tmp_path: Path, classifiers: Path) -> None:
+    options = ("trainer.limit_train_batches=1", "trainer.accelerator=cpu", f"data_dir={classifiers}")
+    words = ["wasserstein", "--epochs", "1", "--seeds", "1", "--folder", str(tmp_path)]
+    words += [word for option in options for word in ("--option", option)]
+    program = [sys.executable, str(BENCHMARKS / "objectives.py"), *words]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| wasserstein")]
+    assert [row[1] for row in rows] == ["gradient_penalty", "r1", "r1_r2"]
+    assert all(row[5] == "0 of 1" and float(row[2]) > 1 for row in rows)

@@ -16,6 +16,7 @@ from gan_lightning.building import (
     locate,
     trained_player,
 )
+from gan_lightning.config import read_checkpoint
 from gan_lightning.data.base import ImageDataModule
 from gan_lightning.errors import UserError
 from gan_lightning.networks import mlp
@@ -66,11 +67,12 @@ HERE = __name__
         {"_target_": "os.mkdir", "path": "owned"},
         {"_target_": f"{HERE}.Own"},
         {**MLP, "latent_dim": {"_target_": "os.mkdir", "path": "owned"}},
+        {**MLP, "negative_slope": {"_target_": "torch.load", "f": "owned"}},
         {**MLP, "hidden_dims": [{"deep": [{"_target_": "os.system", "command": "touch owned"}]}]},
         {**MLP, "_args_": [{"_target_": "builtins.exec", "_args_": ["open('owned', 'w')"]}]},
         {"_target_": "gan_lightning.networks_of_mine.Generator"},
         {"_target_": "gan_lightning.train.main"},
-        {"_target_": "torch.nn.Linear"},
+        {"_target_": "torchvision.models.resnet18"},
     ],
 )
 def test_what_is_not_the_projects_own_is_refused_with_the_way_to_allow_it(
@@ -96,8 +98,25 @@ def test_what_is_not_the_projects_own_is_refused_with_the_way_to_allow_it(
     ],
 )
 def test_names_that_only_look_like_the_projects_own_are_refused(target: str) -> None:
-    with pytest.raises(UserError, match="the checkpoint's generator is "):
+    with pytest.raises(UserError, match=r"the checkpoint's generator (is|has a _target_ that names no class)"):
         check({"_target_": target})
+
+
+@pytest.mark.parametrize("target", [5, None, "", ".", "a b.c", "x\x1b[2J.y", "x\ny.z", ["a.b"], "os"])
+def test_what_is_no_name_is_refused_without_being_repeated(target: Any) -> None:
+    with pytest.raises(UserError, match=r"^the checkpoint's generator has a _target_ that names no class$"):
+        check({"_target_": target})
+    with pytest.raises(UserError, match="names no class"):
+        check({"latent_dim": 3})
+
+
+def test_torchs_layers_are_trusted_but_not_its_functions() -> None:
+    check({**MLP, "hidden_dims": [{"_target_": "torch.nn.ReLU"}, {"_target_": "torch.nn.modules.linear.Linear"}]})
+    for target in ("torch.nn.functional.relu", "torch.nn.init.zeros_"):
+        with pytest.raises(UserError, match="which is no class"):
+            check({**MLP, "latent_dim": {"_target_": target}})
+    with pytest.raises(UserError, match="which is no class"):
+        check({**MLP, "latent_dim": {"_target_": "torch.load"}}, trust=("torch",))
 
 
 def test_a_setting_that_would_have_to_be_computed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,14 +136,60 @@ def test_a_module_is_imported_only_once_it_is_trusted(tmp_path: Path, monkeypatc
         check({"_target_": "other.G"}, trust=("strangers",))
 
 
-def test_trust_is_in_what_a_module_defines_not_in_what_it_imports() -> None:
+def test_trust_is_in_classes_that_a_module_defines_not_in_what_it_imports() -> None:
     check({"_target_": f"{HERE}.Own", "activation": {"_target_": f"{HERE}.Own"}}, trust=(HERE,))
-    check({"_target_": f"{HERE}.make_own"}, trust=(HERE,))
-    for name in ("nn", "Path", "sys", "check_trust"):
-        with pytest.raises(UserError, match="which is no class of that module's own"):
+    for name in ("nn", "sys", "check_trust", "make_own"):
+        with pytest.raises(UserError, match="which is no class"):
             check({"_target_": f"{HERE}.{name}"}, trust=(HERE,))
+    with pytest.raises(UserError, match=rf"defined elsewhere; .* trust=\[{HERE},pathlib\]"):
+        check({"_target_": f"{HERE}.Path"}, trust=(HERE,))
     with pytest.raises(UserError, match="not this project's own"):
         check({"_target_": f"{HERE}_too.Own"}, trust=(HERE,))
+
+
+def test_facts_are_given_as_they_are_and_never_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    evil = {"_target_": "pathlib.Path.touch", "_args_": [{"_target_": "pathlib.Path", "_args_": ["owned"]}]}
+    own = {"_target_": f"{HERE}.Own"}
+    network = build_player(settings(own), "generator", [1, evil], "${oc.env:HOME}")  # type: ignore[list-item,arg-type]
+    assert network.facts == ("${oc.env:HOME}", [1, evil])
+    assert not Path("owned").exists()
+
+
+TAMPERED: dict[str, Any] = {
+    "image_shape": [[1, 28], [1, 28, {"_target_": "os.mkdir"}], [1, 28, "${oc.env:HOME}"], [1, 28, 0], None, "abc"],
+    "num_classes": [0, -1, 1.5, "x", None, True, {"_target_": "os.mkdir"}],
+    "log_odds": [None, "x", 1],
+    "seed": [None, -1, []],
+    "model": [None, [], "x"],
+    "dataset": [None, [1]],
+    "penalty": [torch.zeros(2), b"x", {1, 2}],
+}
+
+
+@pytest.mark.parametrize("key", TAMPERED)
+def test_settings_that_cannot_be_a_runs_are_no_checkpoint(key: str, tmp_path: Path) -> None:
+    whole = {**settings(), "image_shape": [1, 2, 2], "gan": {}, "objective": {}, "trainer": {}, "seed": 0}
+    progress = {"fit_loop": {"epoch_progress": {"current": {"processed": 3}}}}
+    torch.save({"hyper_parameters": whole, "state_dict": {}, "loops": progress}, tmp_path / "whole.ckpt")
+    read = read_checkpoint(str(tmp_path / "whole.ckpt"))
+    assert (read["hyper_parameters"]["num_classes"], read["hyper_parameters"]["log_odds"]) == (10, True)
+    for value in TAMPERED[key]:
+        torch.save({**read, "hyper_parameters": {**whole, key: value}}, tmp_path / "bad.ckpt")
+        with pytest.raises(UserError, match="is not a checkpoint"):
+            read_checkpoint(str(tmp_path / "bad.ckpt"))
+    for part in ("state_dict", "loops", "hyper_parameters"):
+        torch.save({name: value for name, value in read.items() if name != part}, tmp_path / "bad.ckpt")
+        with pytest.raises(UserError, match="is not a checkpoint of this project"):
+            read_checkpoint(str(tmp_path / "bad.ckpt"))
+
+
+def test_settings_that_hold_themselves_are_no_checkpoint(tmp_path: Path) -> None:
+    loop: dict[str, Any] = {}
+    loop["gan"] = loop
+    torch.save({"hyper_parameters": loop, "state_dict": {}}, tmp_path / "bad.ckpt")
+    with pytest.raises(UserError, match="is not a checkpoint of this project"):
+        read_checkpoint(str(tmp_path / "bad.ckpt"))
 
 
 def test_a_constructor_gets_the_facts_that_it_names() -> None:
@@ -183,5 +248,14 @@ def test_an_error_inside_a_module_is_loud_but_a_missing_module_is_not(
     (tmp_path / "needs_more.py").write_text("import something_that_is_not_there")
     with pytest.raises(ModuleNotFoundError, match="something_that_is_not_there"):
         locate("needs_more.G", "model.generator")
+    for name, content in {"value": "int('x')", "type": "1 + 'x'", "file": "open('/nope')"}.items():
+        (tmp_path / f"broken_{name}.py").write_text(content)
+        with pytest.raises(ImportError, match=f"broken_{name} cannot be imported"):
+            locate(f"broken_{name}.G", "model.generator")
+    (tmp_path / "broken_attribute.py").write_text("import math\nmath.nothing")
+    with pytest.raises(AttributeError, match="math"):
+        locate("broken_attribute.G", "model.generator")
     with pytest.raises(UserError, match="there is no module 'not_here'"):
         locate("not_here.G", "model.generator")
+    with pytest.raises(UserError, match=r"mlp has no Genrator; did you mean Generator\?"):
+        locate("gan_lightning.networks.mlp.Genrator", "model.generator")

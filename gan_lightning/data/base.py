@@ -72,8 +72,25 @@ class ImageDataModule(LightningDataModule):
     def split(self, train: bool) -> tuple[Tensor, Tensor]:
         """All images and labels of the training split or of the test split, read once."""
         if train not in self._splits:
-            self._splits[train] = self.load(train)
+            images, labels = self.load(train)
+            self._check(images, labels)
+            self._splits[train] = images, labels
         return self._splits[train]
+
+    def _check(self, images: Tensor, labels: Tensor) -> None:
+        """See that images are bytes of the shape that is promised, and labels their classes."""
+        found = [(part.dtype, tuple(part.shape)) for part in (images, labels)]
+        if found != [(torch.uint8, (len(images), *self.image_shape)), (torch.int64, (len(images),))]:
+            given = " and ".join(f"{dtype} {shape}" for dtype, shape in found)
+            raise ValueError(
+                f"{self.title} should load images (N, {', '.join(map(str, self.image_shape))}) of torch.uint8"
+                f" and labels (N,) of torch.int64, but it loads {given}"
+            )
+        if len(labels) and not 0 <= labels.min() <= labels.max() < self.num_classes:
+            raise ValueError(
+                f"the labels of {self.title} should be from 0 to {self.num_classes - 1},"
+                f" but they are from {labels.min()} to {labels.max()}"
+            )
 
     def setup(self, stage: str) -> None:
         """Read the split that `stage` needs: the training split for `fit`, else the test split; once."""
