@@ -8,6 +8,23 @@ from torch import Tensor, nn
 from gan_lightning.schedules import Schedule, at, number_or_schedule
 
 
+def which_weights(asked: str | None, averaged: bool) -> str:
+    """Which weights of a generator are meant: `raw`, those of the last step, or `ema`, their average.
+
+    Args:
+        asked: one of these, or None for the average if there is one.
+        averaged: whether there is one.
+
+    Raises:
+        ValueError: if an average is asked for that is not there, or something else.
+    """
+    if asked not in (None, "raw", "ema"):
+        raise ValueError(f"weights must be raw, ema or null, not {asked!r}")
+    if asked == "ema" and not averaged:
+        raise ValueError("weights=ema asks for averaged weights, and there are none: gan.ema.half_life is null")
+    return asked or ("ema" if averaged else "raw")
+
+
 class ExponentialMovingAverage(nn.Module):
     """θ̄ ← θ̄ + (1 - 2^(-n/h)) (θ - θ̄) after each alternation of n real images: Yazıcı et al. 2019, with n counted.
 

@@ -8,6 +8,7 @@ import difflib
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,22 @@ OURS = {
 """Where the project's own are."""
 LAYERS = "torch.nn"
 """Where those of torch are."""
+LIBRARIES = {
+    *(
+        "torch",
+        "torchvision",
+        "lightning",
+        "hydra",
+        "omegaconf",
+        "torchmetrics",
+        "tensorboard",
+        "optuna",
+        "numpy",
+        "yaml",
+    ),
+    *("PIL", "matplotlib", "mlxtend", "pip", "setuptools", "antlr4", "fsspec", "filelock", "cloudpickle", "jinja2"),
+}
+"""What this project stands on."""
 AVERAGE = "ema.network."
 """How the names of a generator's averaged weights begin in a checkpoint."""
 
@@ -37,7 +54,7 @@ def build(settings: dict[str, Any], group: str, kind: type) -> Any:
     Raises:
         UserError: if the settings name nothing that is there, or nothing of that kind.
     """
-    if settings[group] is None:
+    if settings.get(group) is None:
         return None
     target = _target(settings[group], group)
     locate(target, group)
@@ -81,26 +98,15 @@ def build_player(settings: dict[str, Any], player: str, image_shape: Sequence[in
     network = _make(model[player], f"model.{player}", **named)
     if not isinstance(network, nn.Module):
         raise UserError(f"model.{player} is {target}, which is no nn.Module")
-    if player == "generator" and not hasattr(network, "latent_dim"):
+    if player == "generator" and not (hasattr(network, "latent_dim") or hasattr(network, "sample_latent")):
         whole_number(f"{target} has no latent_dim; model.latent_dim", model.get("latent_dim"), at_least=1)
         network.latent_dim = model["latent_dim"]
     return network
 
 
-def chosen_weights(checkpoint: dict[str, Any], asked: str | None) -> str:
-    """Which weights of a checkpoint's generator are meant: `raw`, those of the last step, or `ema`, their average.
-
-    Raises:
-        UserError: if those asked for are neither of these, or are not there.
-    """
-    there = any(name.startswith(AVERAGE) for name in checkpoint["state_dict"])
-    if asked not in (None, "raw", "ema"):
-        raise UserError(f"weights must be raw, ema or null, not {asked!r}")
-    if asked == "ema" and not there:
-        raise UserError(
-            "weights=ema asks for averaged weights, but the checkpoint has none: gan.ema.half_life was null"
-        )
-    return asked or ("ema" if there else "raw")
+def has_average(checkpoint: dict[str, Any]) -> bool:
+    """Whether a checkpoint has averaged weights of its generator."""
+    return any(name.startswith(AVERAGE) for name in checkpoint["state_dict"])
 
 
 def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw") -> "nn.Module":
@@ -109,7 +115,7 @@ def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw"
     Args:
         checkpoint: one in which all that is made here is trusted, see :func:`check_trust`.
         player: which of the two.
-        weights: of a generator, `raw` or `ema`, as :func:`chosen_weights` gives them.
+        weights: of a generator, `raw` or `ema`.
 
     Raises:
         UserError: if the weights do not fit the class as it is now.
@@ -152,8 +158,8 @@ def locate(target: str, where: str) -> Any:
 def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[str]) -> None:
     """See that whatever a checkpoint would have made is of a trusted class, before any of it is made.
 
-    Trusted are this project's networks and data sets, torch's layers, and the classes of modules that the user vouches
-    for.
+    Trusted are this project's networks and data sets, torch's layers, and what the modules define that the user vouches
+    for. These cannot be Python's own or a library's: their classes and functions can be made to run anything.
 
     Args:
         settings: the checkpoint's.
@@ -167,21 +173,33 @@ def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[
         node = settings["dataset"] if part == "dataset" else settings["model"].get(part)
         _target(node, f"the checkpoint's {part}")
         for target in _targets(node, part):
-            if not _is_below(target, (OURS[part], LAYERS, *trust)):
+            if not _is_below(target, (OURS[part], LAYERS, *trust)) or is_of_a_library(target):
                 module = target.rpartition(".")[0]
+                if is_of_a_library(target):
+                    raise UserError(f"the checkpoint's {part} is {target}; of {module} nothing is made here")
                 raise UserError(
                     f"the checkpoint's {part} is {target}, which is not this project's own, and making it runs the"
                     f" code of {module}; if you trust that, say trust=[{','.join([*trust, module])}]"
                 )
         for target in _targets(node, part):
             found = locate(target, f"the checkpoint's {part}")
-            if not inspect.isclass(found):
+            if not (inspect.isclass(found) or (inspect.isfunction(found) and _is_below(target, trust))):
                 raise UserError(f"the checkpoint's {part} is {target}, which is no class")
-            if not _is_below(found.__module__, (OURS[part], LAYERS, *trust)):  # what a module has merely imported
+            home = found.__module__
+            if not _is_below(home, (OURS[part], LAYERS, *trust)) or is_of_a_library(home):  # imported there
                 raise UserError(
-                    f"the checkpoint's {part} is {target}, which is defined elsewhere; if you trust that, too, say"
-                    f" trust=[{','.join([*trust, found.__module__])}]"
+                    f"the checkpoint's {part} is {target}, which is defined in {home}; if you trust that, too, say"
+                    f" trust=[{','.join([*trust, home])}]"
                 )
+
+
+def is_of_a_library(name: str) -> bool:
+    """Whether a module, or what is in it, is of Python's or of a library that this project stands on.
+
+    Torch's layers are not meant, which may be made like the project's own.
+    """
+    root = name.partition(".")[0]
+    return (root in sys.stdlib_module_names or root in LIBRARIES) and not _is_below(name, (LAYERS,))
 
 
 def _make(node: dict[str, Any], where: str, **facts: Any) -> Any:

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from gan_lightning.building import LIBRARIES
 from gan_lightning.config import CONF, PACKAGE
 from gan_lightning.errors import UserError, one_line
 
@@ -64,6 +65,8 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[.
                 try:
                     return task(settings)
                 except MISTAKES as mistake:
+                    if isinstance(mistake, OSError) and not _settings_may_cause(mistake):
+                        raise RuntimeError("code of your own could not use a file") from mistake
                     if HydraConfig.get().mode == RunMode.MULTIRUN:
                         # In the job's own log; the sweep goes on, and fails at its end.
                         log.error("error: %s", _explain(mistake, config_name, words))
@@ -136,19 +139,24 @@ def _with_place(error: BaseException) -> str:
 
 def _settings_may_cause(error: BaseException) -> bool:
     """Whether an error may be the answer to a setting: a `ValueError`, or what a library says to its arguments."""
-    if isinstance(error, ValueError | OverflowError | MemoryError | OSError):
+    if isinstance(error, ValueError | OverflowError | MemoryError):
         return True
     if isinstance(error, SyntaxError):
         return False
     files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
     if not all(map(_is_ours_or_of_a_library, files)):
         return False  # it comes from code that the user has written
-    return isinstance(error, TypeError) or not files[-1].is_relative_to(PACKAGE)
+    return isinstance(error, TypeError | OSError) or not files[-1].is_relative_to(PACKAGE)
 
 
 def _is_ours_or_of_a_library(file: Path) -> bool:
-    libraries = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return not file.is_absolute() or any(file.is_relative_to(folder) for folder in (PACKAGE, *libraries))
+    if not file.is_absolute() or file.is_relative_to(PACKAGE):
+        return True
+    for kind in ("purelib", "platlib", "stdlib", "platstdlib"):  # the first two may be below the others
+        folder = sysconfig.get_path(kind)
+        if file.is_relative_to(folder):
+            return kind.endswith("stdlib") or file.relative_to(folder).parts[0] in LIBRARIES
+    return False
 
 
 def _explain(mistake: Exception, config_name: str, words: list[str]) -> str:

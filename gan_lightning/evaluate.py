@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lightning.building import build_dataset, check_trust, chosen_weights, trained_player
+from gan_lightning.building import build_dataset, check_trust, has_average, trained_player
 from gan_lightning.checks import whole_number
 from gan_lightning.cli import door, user_mistakes, words
 from gan_lightning.config import epochs_of, find_checkpoints, identity, read_checkpoint
@@ -93,9 +93,11 @@ def main(settings: DictConfig) -> None:
 
 
 def _model(path: Path, settings: DictConfig, picture: str) -> Model:
+    from gan_lightning.averaging import which_weights
+
     checkpoint = read_checkpoint(str(path))
     check_trust(checkpoint["hyper_parameters"], ["dataset", "generator", "discriminator"], words(settings.trust))
-    weights = chosen_weights(checkpoint, settings.weights)
+    weights = which_weights(settings.weights, has_average(checkpoint))
     return Model(path, checkpoint["hyper_parameters"], epochs_of(checkpoint), weights, picture)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from gan_lightning.averaging import ExponentialMovingAverage
+from gan_lightning.averaging import ExponentialMovingAverage, which_weights
 from gan_lightning.checks import true_or_false, whole_number
 from gan_lightning.cuda_graph import Graphed
 from gan_lightning.judge import Judge
@@ -21,9 +21,6 @@ from gan_lightning.protocol import call, depends_on_batch, frozen, initialise_fr
 from gan_lightning.schedules import Scheduled, ScheduledOptimizer
 
 log = logging.getLogger(__name__)
-
-WEIGHTS = ("raw", "ema")
-"""Which weights of the generator may be asked for: those of the last step, or their average."""
 
 
 def statistics_of(objective: Objective, penalty: Penalty | None) -> tuple[str, ...]:
@@ -90,7 +87,11 @@ class GAN(LightningModule):
         true_or_false("cuda_graph", cuda_graph)
         if discriminator_batches not in ("reuse", "fresh"):
             raise ValueError(f"discriminator_batches must be reuse or fresh, not {discriminator_batches!r}")
-        if objective.needs_constraint and penalty is None and not is_lipschitz(discriminator):
+        strengths = (
+            [] if penalty is None else [part.source for part in penalty.modules() if isinstance(part, Scheduled)]
+        )
+        constrained = (penalty is not None and 0 not in strengths) or is_lipschitz(discriminator)
+        if objective.needs_constraint and not constrained:
             raise ValueError(
                 "the objective has no least value while nothing bounds the discriminator's slope;"
                 " choose penalty=gradient_penalty (or r1, r1_r2), or objective=hinge, which needs none"
@@ -118,6 +119,8 @@ class GAN(LightningModule):
         self._resumed_random: dict[str, Any] | None = None
         self._run: Callable[[tuple[Tensor, ...], Hashable], dict[str, Tensor]] = self._alternate
         self.configure_optimizers()  # what an optimizer refuses is refused here, before a run begins
+        if scheduler is not None and any(scheduled.follows for scheduled in self._scheduled_optimizers):
+            raise ValueError("optimizer.scheduler and a schedule by the images seen would undo each other; choose one")
 
     @property
     def batches_per_alternation(self) -> int:
@@ -130,11 +133,9 @@ class GAN(LightningModule):
         Raises:
             ValueError: if there is no average, or `weights` is anything else.
         """
-        if weights not in (*WEIGHTS, None):
-            raise ValueError(f"weights must be raw, ema or null, not {weights!r}")
-        if weights == "ema" and self.ema.network is None:
-            raise ValueError("weights=ema asks for averaged weights, but gan.ema.half_life is null")
-        return self.generator if weights == "raw" or self.ema.network is None else self.ema.network
+        average = self.ema.network
+        chosen = which_weights(weights, averaged=average is not None)
+        return average if chosen == "ema" and average is not None else self.generator
 
     def initialise_from(self, images: Tensor) -> None:
         """Fit the generator's first weights to the training images (N, C, H, W), bytes, if it knows how."""
@@ -178,22 +179,34 @@ class GAN(LightningModule):
         return dict(zip(statistics, torch.stack(rows).mean(0).unbind(), strict=True))
 
     def try_out(self, real: Tensor, fake: Tensor, labels: Tensor) -> None:
-        """Compute both losses of a few images (B, C, H, W) in [-1, 1] and the gradients of D's, and change nothing."""
-        objective, judge = self.objective.in_epoch(0), self._judge(labels)
-        loss, _ = self._discriminator_loss(objective, judge, real, fake)
+        """Compute both losses of a few images (B, C, H, W) in [-1, 1], and change nothing.
+
+        Raises:
+            ValueError: if an objective or the penalty gives other scalars than it names.
+        """
         weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
-        torch.autograd.grad(loss, weights, allow_unused=True)
-        objective.generator_loss(judge, real, fake)
+        judge = self._judge(labels)
+        for objective in self.objective.parts():
+            loss, scalars = self._discriminator_loss(objective, judge, real, fake)
+            torch.autograd.grad(loss, weights, allow_unused=True)
+            objective.generator_loss(judge, real, fake)
+            named = statistics_of(objective, self.penalty)[1:]
+            if list(scalars) != list(named):
+                raise ValueError(
+                    f"{type(objective).__name__} and the penalty give {', '.join(scalars)}, but by their attributes"
+                    f" `statistics` it should be {', '.join(named)}"
+                )
 
     def _discriminator_loss(
         self, objective: Objective, judge: Judge, real: Tensor, fake: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The objective's loss with the penalty, and all that is to be known of it."""
+        """What D minimises, the objective's loss and the penalty, and the scalars: the former alone, and theirs."""
         loss, scalars = objective.discriminator_loss(judge, real, fake)
+        scalars = {"discriminator_loss": loss, **scalars}
         if self.penalty is not None:
             penalty, more = self.penalty(judge, real, fake)
             loss, scalars = loss + penalty, scalars | more
-        return loss, {"discriminator_loss": loss.detach(), **scalars}
+        return loss, {name: scalar.detach() for name, scalar in scalars.items()}
 
     def _follow_schedules(self, images: int) -> None:
         """Let all that follows the images seen be what it is for an alternation on so many."""
@@ -273,11 +286,14 @@ class GAN(LightningModule):
         return call(self.generator, self.sample_latent(sum(sizes)), torch.cat(labels)).split(sizes)
 
     def _backward(self, loss: Tensor) -> None:
-        # Lightning's way is what several devices need to share their gradients; it costs a tenth of a millisecond.
-        if self.trainer.world_size > 1:
-            self.manual_backward(loss)
-        else:
-            loss.backward()
+        # Outside autocast, which has made its choices on the way forward: the way back through a penalty's gradient
+        # multiplies matrices anew, and that is to stay in float32.
+        with torch.autocast(self.device.type, enabled=False):
+            # Lightning's way is what several devices need to share their gradients; it costs a tenth of a millisecond.
+            if self.trainer.world_size > 1:
+                self.manual_backward(loss)
+            else:
+                loss.backward()
 
     @staticmethod
     def _step(optimizer: Any, scheduler: LRScheduler | None) -> None:
@@ -330,9 +346,11 @@ class GAN(LightningModule):
             return f"{self.trainer.world_size} devices share their gradients"
         if self.scheduler_factory is not None:
             return "a schedule changes the learning rates after each update"
-        for optimizer in (scheduled.optimizer for scheduled in self._scheduled_optimizers):
-            if "capturable" not in optimizer.defaults and not isinstance(optimizer, SGD):
-                return f"{type(optimizer).__name__} cannot be captured"
+        for scheduled in self._scheduled_optimizers:
+            optimizer = scheduled.optimizer
+            if "capturable" not in optimizer.defaults and (scheduled.follows or not isinstance(optimizer, SGD)):
+                what = "settings that follow a schedule" if isinstance(optimizer, SGD) else "steps"
+                return f"{type(optimizer).__name__}'s {what} cannot be captured"
         return None
 
     def _restore_random(self) -> None:

@@ -55,8 +55,12 @@ class Objective:
         """The objective in force in `epoch`, counted from 0."""
         return self
 
+    def parts(self) -> list["Objective"]:
+        """Every objective that may come into force."""
+        return [self]
+
     def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
-        """The discriminator's loss, a scalar, and what is to be known of it by name.
+        """The discriminator's loss, a scalar, and what is to be known of it: the scalars that `statistics` names.
 
         Args:
             judge: gives the logits (B,) of images, or of several batches at once.
@@ -190,6 +194,9 @@ class Switch(Objective):
         self.statistics = tuple(dict.fromkeys([*before.statistics, *after.statistics]))
         self.equilibrium_loss = before.equilibrium_loss if before.equilibrium_loss == after.equilibrium_loss else None
         self.needs_constraint = before.needs_constraint or after.needs_constraint
+
+    def parts(self) -> list[Objective]:
+        return [*self.before.parts(), *self.after.parts()]
 
     def in_epoch(self, epoch: int) -> Objective:
         has_switched = self.switch_epoch is not None and epoch >= self.switch_epoch

@@ -36,7 +36,7 @@ def takes_labels(network: nn.Module) -> bool:
 
 def call(network: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
     """What a network makes of inputs (B, …), and of their labels (B,) if it takes them."""
-    return network(inputs, labels) if takes_labels(network) else network(inputs)
+    return network(inputs, labels=labels) if takes_labels(network) else network(inputs)
 
 
 def depends_on_batch(network: nn.Module) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from gan_lightning.building import check_trust, chosen_weights, trained_player
+from gan_lightning.building import check_trust, has_average, trained_player
 from gan_lightning.checks import whole_number
 from gan_lightning.cli import door, user_mistakes, words
 from gan_lightning.config import read_checkpoint
@@ -23,12 +23,14 @@ def main(settings: DictConfig) -> None:
 
     import torch  # not needed for --help and mistyped keys
 
+    from gan_lightning.averaging import which_weights
     from gan_lightning.sampling import draw, grid, save_png
 
     with user_mistakes():
         whole_number("num_samples", settings.num_samples, at_least=1)
         whole_number("seed", settings.seed, at_least=0)
-        generator = trained_player(checkpoint, "generator", chosen_weights(checkpoint, settings.weights))
+        weights = which_weights(settings.weights, has_average(checkpoint))
+        generator = trained_player(checkpoint, "generator", weights)
     num_classes = checkpoint["hyper_parameters"]["num_classes"]
     images = draw(generator, settings.num_samples, num_classes, settings.seed, torch.device("cpu"))
     with user_mistakes():

@@ -19,8 +19,12 @@ from gan_lightning.checks import number, whole_number
 class Schedule:
     """A number as a function of how many real images the discriminator has been shown."""
 
-    def __call__(self, images_seen: float) -> float:
+    def __call__(self, images_seen: int) -> float:
         raise NotImplementedError
+
+    def extremes(self) -> tuple[float, ...]:
+        """Its least and its highest value, if they are known, so that they can be refused before a run begins."""
+        return (self(0),)
 
 
 class Cosine(Schedule):
@@ -45,7 +49,10 @@ class Cosine(Schedule):
         self.last = last
         self.images = images
 
-    def __call__(self, images_seen: float) -> float:
+    def extremes(self) -> tuple[float, ...]:
+        return (min(self.first, self.last), max(self.first, self.last))
+
+    def __call__(self, images_seen: int) -> float:
         weight = (1 + math.cos(math.pi * min(images_seen / self.images, 1.0))) / 2
         return weight * self.first + (1 - weight) * self.last
 
@@ -60,11 +67,15 @@ def number_or_schedule(name: str, value: Any, at_least: float) -> None:
         number(name, value, at_least)
 
 
-def at(setting: Any, images_seen: float) -> Any:
+def at(setting: Any, images_seen: int) -> Any:
     """A setting, or a list of some, as it is after so many images: numbers in place of schedules."""
+    return _with_numbers(setting, lambda schedule: schedule(images_seen))
+
+
+def _with_numbers(setting: Any, number_of: Callable[[Schedule], float]) -> Any:
     if isinstance(setting, Schedule):
-        return setting(images_seen)
-    return [at(each, images_seen) for each in setting] if isinstance(setting, list | tuple) else setting
+        return number_of(setting)
+    return [_with_numbers(each, number_of) for each in setting] if isinstance(setting, list | tuple) else setting
 
 
 class Scheduled(nn.Module):
@@ -110,9 +121,14 @@ class ScheduledOptimizer:
             if any(isinstance(one, Schedule) for one in (setting if isinstance(setting, list | tuple) else [setting]))
         }
         parameters = list(parameters)
-        for images_seen in (math.inf, 0):  # what the optimizer refuses in the end, it refuses now
-            now = {name: at(setting, images_seen) for name, setting in self._settings.items()}
-            self.optimizer = factory(parameters, **now)
+
+        def made(number_of: Callable[[Schedule], float]) -> Optimizer:
+            now = {name: _with_numbers(setting, number_of) for name, setting in self._settings.items()}
+            return factory(parameters, **now)
+
+        for extreme in (min, max) if self._settings else ():  # what it refuses of these, it refuses now
+            made(lambda schedule, extreme=extreme: extreme(schedule.extremes()))  # type: ignore[misc]
+        self.optimizer = made(lambda schedule: schedule(0))
 
     @property
     def follows(self) -> bool:

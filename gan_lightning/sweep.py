@@ -137,13 +137,15 @@ class Sweep:
             UserError: if it will not.
         """
         if job.settings["optimized_metric"] is not None:
+            from gan_lightning.cli import user_mistakes
             from gan_lightning.gan import statistics_of
             from gan_lightning.objectives import Objective  # here, because what these need takes seconds to import
             from gan_lightning.penalties import Penalty
             from gan_lightning.train import check_outcome, named_callbacks
 
-            objective = build(job.settings, "objective", Objective)
-            penalty = build(job.settings, "penalty", Penalty)
+            with user_mistakes():
+                objective = build(job.settings, "objective", Objective)
+                penalty = build(job.settings, "penalty", Penalty)
             statistics = statistics_of(objective, penalty)
             evaluation = named_callbacks(job.settings).get("evaluation")
             check_outcome(job.settings["optimized_metric"], evaluation, statistics, objective.log_odds)

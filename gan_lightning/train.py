@@ -75,12 +75,12 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
         if isinstance(share, float) and share * len(datamodule.train_dataloader()) < 1:
             raise UserError(f"trainer.limit_train_batches={share} is less than one training step of an epoch")
         _check_callbacks(settings, trainer, gan)
-    evaluation = _evaluation(trainer)
-    if evaluation is not None:
-        evaluation.prepare(trainer, datamodule, gan)  # the last of the checks: it may train a classifier
     if checkpoint is None:
         gan.initialise_from(images)
     _try_out(gan, datamodule)
+    evaluation = _evaluation(trainer)
+    if evaluation is not None:
+        evaluation.prepare(trainer, datamodule, gan)  # the last of the checks: it may train a classifier
     if not trainer.is_global_zero:
         trainer.fit(gan, datamodule, ckpt_path=settings.ckpt_path, weights_only=True)
         return None

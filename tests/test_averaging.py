@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lightning.averaging import ExponentialMovingAverage
+from gan_lightning.averaging import ExponentialMovingAverage, which_weights
 from gan_lightning.schedules import Cosine
 
 
@@ -77,3 +77,12 @@ def test_buffers_are_those_of_the_network_and_nothing_is_trained() -> None:
 def test_refuses_what_is_no_half_life(half_life: Any) -> None:
     with pytest.raises(ValueError, match=r"half_life .*must be a number of at least 0"):
         ExponentialMovingAverage(half_life)
+
+
+def test_the_average_is_meant_where_there_is_one_unless_something_else_is_asked_for() -> None:
+    assert [which_weights(asked, averaged=False) for asked in (None, "raw")] == ["raw", "raw"]
+    assert [which_weights(asked, averaged=True) for asked in (None, "raw", "ema")] == ["ema", "raw", "ema"]
+    with pytest.raises(ValueError, match="and there are none"):
+        which_weights("ema", averaged=False)
+    with pytest.raises(ValueError, match="weights must be raw, ema or null, not 'best'"):
+        which_weights("best", averaged=True)

@@ -12,7 +12,7 @@ from gan_lightning.building import (
     build_dataset,
     build_player,
     check_trust,
-    chosen_weights,
+    has_average,
     locate,
     trained_player,
 )
@@ -79,7 +79,9 @@ def test_what_is_not_the_projects_own_is_refused_with_the_way_to_allow_it(
     generator: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"not this project's own.* if you trust that, say trust=\[.+\]$"):
+    with pytest.raises(
+        UserError, match=r"(not this project's own.* if you trust that, say trust=\[.+\]|nothing is made here)$"
+    ):
         check(generator)
     assert not list(tmp_path.iterdir())
 
@@ -115,8 +117,14 @@ def test_torchs_layers_are_trusted_but_not_its_functions() -> None:
     for target in ("torch.nn.functional.relu", "torch.nn.init.zeros_"):
         with pytest.raises(UserError, match="which is no class"):
             check({**MLP, "latent_dim": {"_target_": target}})
-    with pytest.raises(UserError, match="which is no class"):
-        check({**MLP, "latent_dim": {"_target_": "torch.load"}}, trust=("torch",))
+
+
+@pytest.mark.parametrize("target", ["torch.load", "torch.hub.load", "os.system", "subprocess.Popen", "numpy.load"])
+def test_what_can_run_anything_is_never_made_and_no_way_to_allow_it_is_told(target: str) -> None:
+    root = target.partition(".")[0]
+    for trust in ((), (root,), (target.rpartition(".")[0],)):
+        with pytest.raises(UserError, match=r"nothing is made here$"):
+            check({**MLP, "latent_dim": {"_target_": target}}, trust)
 
 
 def test_a_setting_that_would_have_to_be_computed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,11 +146,13 @@ def test_a_module_is_imported_only_once_it_is_trusted(tmp_path: Path, monkeypatc
 
 def test_trust_is_in_classes_that_a_module_defines_not_in_what_it_imports() -> None:
     check({"_target_": f"{HERE}.Own", "activation": {"_target_": f"{HERE}.Own"}}, trust=(HERE,))
-    for name in ("nn", "sys", "check_trust", "make_own"):
-        with pytest.raises(UserError, match="which is no class"):
+    check({"_target_": f"{HERE}.make_own"}, trust=(HERE,))
+    for name in ("nn", "sys", "settings.nothing"):
+        with pytest.raises(UserError, match="the checkpoint's generator is "):
             check({"_target_": f"{HERE}.{name}"}, trust=(HERE,))
-    with pytest.raises(UserError, match=rf"defined elsewhere; .* trust=\[{HERE},pathlib\]"):
-        check({"_target_": f"{HERE}.Path"}, trust=(HERE,))
+    for name, home in (("Path", "pathlib"), ("check_trust", "gan_lightning.building")):
+        with pytest.raises(UserError, match=rf"defined in {home}; .* trust=\[{HERE},{home}\]"):
+            check({"_target_": f"{HERE}.{name}"}, trust=(HERE,))
     with pytest.raises(UserError, match="not this project's own"):
         check({"_target_": f"{HERE}_too.Own"}, trust=(HERE,))
 
@@ -221,15 +231,10 @@ def checkpoint(**others: Tensor) -> dict[str, Any]:
 
 def test_the_weights_that_are_asked_for() -> None:
     plain = checkpoint()
-    averaged = checkpoint(
-        **{name.replace("generator.", "ema.network."): value + 1 for name, value in plain["state_dict"].items()}
-    )
-    assert [chosen_weights(plain, asked) for asked in (None, "raw")] == ["raw", "raw"]
-    assert [chosen_weights(averaged, asked) for asked in (None, "raw", "ema")] == ["ema", "raw", "ema"]
-    with pytest.raises(UserError, match="the checkpoint has none"):
-        chosen_weights(plain, "ema")
-    with pytest.raises(UserError, match="weights must be raw, ema or null, not 'best'"):
-        chosen_weights(plain, "best")
+    raw_weights = plain["state_dict"]
+    average = {name.replace("generator.", "ema.network."): value + 1 for name, value in raw_weights.items()}
+    averaged = checkpoint(**average)
+    assert (has_average(plain), has_average(averaged)) == (False, True)
     raw, mean = (trained_player(averaged, "generator", weights).state_dict() for weights in ("raw", "ema"))
     assert all(torch.equal(mean[name], raw[name] + 1) for name in raw)
 

@@ -119,12 +119,23 @@ MISTAKES = {
         "operations must be a list of some of",
     ),
     "a switch of two kinds": (
-        ["objective.after._target_=gan_lightning.objectives.Hinge"],
+        ["objective@objective.after=hinge"],
         "those of NonSaturating are log-odds, those of Hinge scores",
     ),
     "no such objective": (
         ["objective.after._target_=gan_lightning.objectives.Nothing"],
         "objective.after: Error loading 'gan_lightning.objectives.Nothing'",
+    ),
+    "two schedules": (
+        [
+            "optimizer=goodfellow_sgd",
+            "optimizer.lr={_target_: gan_lightning.schedules.Cosine, first: 1, last: 0, images: 9}",
+        ],
+        "would undo each other",
+    ),
+    "beta of more than 1": (
+        ["optimizer.betas=[{_target_: gan_lightning.schedules.Cosine, first: 0.9, last: 1.5, images: 9}, 0.9]"],
+        "Invalid beta parameter",
     ),
     "no GPU": (["trainer=gpu"], "no GPU"),
     "no GPUs": (["trainer=ddp"], "no GPU"),
@@ -279,3 +290,16 @@ def test_help_names_groups_and_keys(run: Run) -> None:
 def test_the_multirun_flag_may_stand_anywhere(run: Run) -> None:
     assert run("trainer=cpu", "-m", *SHORT, "trainer.max_epochs=1", "seed=1,2", "hydra/launcher=basic").exit_code == 0
     assert Path("run/seed-2/metrics.json").exists()
+
+
+def test_any_two_objectives_can_be_the_parts_of_a_switch(run: Run) -> None:
+    parts = ("objective@objective.before=hinge", "objective@objective.after=rpgan", "objective.switch_epoch=1")
+    outcome = run(*SHORT, *parts, "trainer.max_epochs=2")
+    assert outcome.exit_code == 0, outcome.stderr
+
+
+def test_broken_yaml_is_one_line_with_its_place(run: Run) -> None:
+    Path("mine/model").mkdir(parents=True)
+    for content, line in (("generator:\n\t_target_: x\n", 2), ("a: 1\na: 2\n", 2)):
+        Path("mine/model/broken.yaml").write_text(content)
+        assert f"mine/model/broken.yaml, line {line}: " in the_one_line(run("--config-dir", "mine", "model=broken"))

@@ -130,9 +130,13 @@ def test_what_cannot_be_recorded_is_run_eagerly_and_said_once(
         ({"optimizer": partial(RAdam, lr=1e-3)}, None),
         ({"penalty": R1R2()}, None),
         ({"optimizer": partial(Adam, lr=Cosine(1e-3, 1e-4, 100), fused=True)}, None),
+        (
+            {"optimizer": partial(SGD, lr=Cosine(0.1, 0.01, 100))},
+            "SGD's settings that follow a schedule cannot be captured",
+        ),
         ({"scheduler": partial(ExponentialLR, gamma=0.5)}, "a schedule changes the learning rates after each update"),
         ({"optimizer": torch.optim.Rprop}, None),
-        ({"optimizer": torch.optim.Adafactor}, "Adafactor cannot be captured"),
+        ({"optimizer": torch.optim.Adafactor}, "Adafactor's steps cannot be captured"),
         ({"optimizer": Adadelta}, None),
     ],
 )

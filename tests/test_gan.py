@@ -94,13 +94,18 @@ def make_gan(networks: Networks = plain_networks, optimizer: Any = None, **setti
 
 
 def fit(
-    gan: GAN, data: RandomImages, epochs: int = 1, callbacks: list[Callback] | None = None, accelerator: str = "cpu"
+    gan: GAN,
+    data: RandomImages,
+    epochs: int = 1,
+    callbacks: list[Callback] | None = None,
+    accelerator: str = "cpu",
+    precision: Any = "32-true",
 ) -> None:
     data.batches_per_alternation = gan.batches_per_alternation
     data.alternations_per_step = gan.alternations_per_step
     Trainer(
         max_epochs=epochs, accelerator=accelerator, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, callbacks=callbacks,
+        enable_model_summary=False, callbacks=callbacks, precision=precision,
     ).fit(gan, data)  # fmt: skip
 
 
@@ -437,7 +442,7 @@ def test_without_an_average_there_are_the_raw_weights_alone() -> None:
     gan = make_gan()
     assert gan.generator_with(None) is gan.generator
     assert not any(name.startswith("ema") for name in gan.state_dict())
-    with pytest.raises(ValueError, match="half_life is null"):
+    with pytest.raises(ValueError, match="there are none"):
         gan.generator_with("ema")
     with pytest.raises(ValueError, match="weights must be raw, ema or null"):
         gan.generator_with("best")
@@ -512,6 +517,62 @@ def test_wasserstein_without_a_constraint_is_refused_unless_the_network_has_one(
 
     make_gan(lambda: (plain_networks()[0], Bounded(SHAPE)), objective=Wasserstein())
     make_gan(objective=Wasserstein(), penalty=R1())
+    with pytest.raises(ValueError, match="choose penalty=gradient_penalty"):
+        make_gan(objective=Wasserstein(), penalty=R1(0.0))
+
+
+def test_two_ways_to_change_a_learning_rate_are_refused() -> None:
+    with pytest.raises(ValueError, match="would undo each other"):
+        make_gan(optimizer=partial(SGD, lr=Cosine(0.5, 0.1, 60)), scheduler=partial(ExponentialLR, gamma=0.5))
+
+
+class Renamed(Hinge):
+    """Gives other scalars than it names, and with their graph."""
+
+    def discriminator_loss(self, judge: Any, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        loss, _ = super().discriminator_loss(judge, real, fake)
+        return loss, {"margin": 2 * loss}
+
+
+def test_an_objective_is_tried_out_before_a_run_also_what_it_switches_to() -> None:
+    images, labels = torch.zeros(2, *SHAPE), torch.zeros(2, dtype=torch.int64)
+    gan = make_gan(penalty=R1())
+    before = [value.clone() for value in gan.state_dict().values()]
+    gan.try_out(images, images, labels)
+    assert all(torch.equal(*pair) for pair in zip(before, gan.state_dict().values(), strict=True))
+    assert all(weight.grad is None for weight in gan.parameters())
+    with pytest.raises(ValueError, match="Renamed and the penalty give discriminator_loss, margin, but by their attr"):
+        make_gan(objective=Switch(Hinge(), Renamed())).try_out(images, images, labels)
+
+
+def test_scalars_that_were_not_detached_keep_no_graph() -> None:
+    gan = make_gan(objective=Renamed())
+    recorder = Recorder(gan)
+    fit(gan, RandomImages(), callbacks=[recorder])
+    assert not any(value.requires_grad for value in recorder.statistics[0].values())
+
+
+@pytest.mark.parametrize("penalty", [GradientPenalty(), R1()], ids=["gradient_penalty", "r1"])
+def test_a_penalty_is_differentiated_in_float32_in_a_bf16_training(penalty: Any) -> None:
+    """Both ways: an objective that is worth nothing leaves the penalty's own step, which autocast must not touch."""
+
+    class Nothing(Hinge):
+        def discriminator_loss(self, judge: Any, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+            loss, scalars = super().discriminator_loss(judge, real, fake)
+            return 0 * loss, scalars
+
+    trained = []
+    for precision in ("32-true", "bf16-mixed"):
+        gan = make_gan(objective=Nothing(), penalty=penalty, discriminator_steps=1)
+        gan.generator.requires_grad_(False)
+        nn.init.zeros_(gan.generator.layers[2].weight)  # type: ignore[union-attr,index]  # the same images at any precision
+        nn.init.zeros_(gan.generator.layers[2].bias)  # type: ignore[union-attr,index]
+        gan.generator.layers[2].bias.requires_grad_(True)  # type: ignore[union-attr,index]
+        torch.manual_seed(0)
+        fit(gan, RandomImages(), precision=precision)
+        trained.append(gan.discriminator.state_dict())
+    for name, weight in trained[0].items():
+        assert torch.equal(trained[1][name], weight), name
 
 
 def test_a_frozen_part_of_a_network_stays_as_it_is() -> None:

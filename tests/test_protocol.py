@@ -42,6 +42,16 @@ def test_a_network_that_names_labels_gets_them() -> None:
     assert call(Conditional(), torch.zeros(2, 1), torch.tensor([3, 4])).tolist() == [[3.0], [4.0]]
 
 
+def test_labels_go_where_they_are_named() -> None:
+    class Late(nn.Module):
+        def forward(self, images: Tensor, temperature: float = 1.0, labels: Tensor | None = None) -> Tensor:
+            assert temperature == 1.0
+            assert labels is not None
+            return labels
+
+    assert call(Late(), torch.zeros(2), torch.tensor([3, 4])).tolist() == [3, 4]
+
+
 def test_what_this_projects_networks_say_is_true() -> None:
     """An image's output is the same alone and among others."""
     for family in (mlp, goodfellow):

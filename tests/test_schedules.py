@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.optim import SGD, Adam
 
-from gan_lightning.schedules import Cosine, Goodfellow2014, Scheduled, ScheduledOptimizer, at
+from gan_lightning.schedules import Cosine, Goodfellow2014, Schedule, Scheduled, ScheduledOptimizer, at
 
 WEIGHT = torch.nn.Parameter(torch.zeros(1))
 
@@ -96,3 +96,19 @@ def test_an_optimizer_without_schedules_is_left_alone() -> None:
     scheduled.set_at(50)
     assert scheduled.optimizer.param_groups[0]["lr"] == 0.25
     assert ScheduledOptimizer(SGD, [WEIGHT]).optimizer.param_groups[0]["lr"] == 1e-3
+
+
+def test_what_an_optimizer_would_refuse_later_it_refuses_at_once() -> None:
+    for schedule in (Cosine(0.9, 1.5, 100), Cosine(1.5, 0.9, 100)):
+        with pytest.raises(ValueError, match="Invalid beta parameter"):
+            ScheduledOptimizer(partial(Adam, betas=[schedule, 0.99]), [WEIGHT])
+
+
+def test_a_schedule_of_ones_own_is_asked_for_images_that_can_be() -> None:
+    class Halves(Schedule):
+        def __call__(self, images_seen: int) -> float:
+            return 1e-3 * 0.5 ** (images_seen // 1000)
+
+    scheduled = ScheduledOptimizer(partial(SGD, lr=Halves()), iter([WEIGHT]))
+    scheduled.set_at(2500)
+    assert scheduled.optimizer.param_groups[0]["lr"] == 2.5e-4

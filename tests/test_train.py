@@ -363,7 +363,7 @@ def test_samples_are_drawn_with_the_average_and_both_are_kept(run: Run, run_samp
     assert np.array_equal(raw[2:30, 2:30], np.asarray(Image.open("unaveraged/samples/epoch_0002.png"))[2:30, 2:30])
     assert_same_weights(state, weights("unaveraged/checkpoints/last.ckpt"))
     for door, asked, complaint in (
-        (run, "callbacks.samples.weights=ema", "gan.ema.half_life is null"),
+        (run, "callbacks.samples.weights=ema", "half_life is null"),
         (run, "callbacks.real_and_fake.weights=best", "weights must be raw, ema or null"),
     ):
         refused = door(*SHORT, asked, "output_dir=refused")

@@ -263,3 +263,36 @@ def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match=r"cannot write to the data folder .*/file/data .*data_dir="):
         ready(MNIST(data_dir=str(tmp_path / "file" / "data")))
+
+
+class Given(ImageDataModule):
+    """Loads what it is given."""
+
+    title, image_shape, num_classes, mirrors = "given", (1, 2, 2), 3, False
+
+    def __init__(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        super().__init__(batch_size=1)
+        self.given = images, labels
+
+    def load(self, train: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.given
+
+
+BYTES, LABELS = torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "expected"),
+    [
+        (BYTES / 255, LABELS, r"it loads torch.float32 \(4, 1, 2, 2\) and torch.int64 \(4,\)"),
+        (BYTES[:, 0], LABELS, r"images \(N, 1, 2, 2\) of torch.uint8 .* it loads torch.uint8 \(4, 2, 2\)"),
+        (BYTES, LABELS[:3], r"torch.int64 \(3,\)"),
+        (BYTES, LABELS.float(), r"torch.float32 \(4,\)"),
+        (BYTES, LABELS + 1, "should be from 0 to 2, but they are from 1 to 3"),
+        (BYTES, LABELS - 1, "from -1 to 1"),
+    ],
+)
+def test_what_is_loaded_is_looked_at(images: torch.Tensor, labels: torch.Tensor, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        Given(images, labels).split(train=True)
+    assert Given(BYTES, LABELS).split(train=True)[0] is BYTES
