@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -259,8 +260,8 @@ class GAN(LightningModule):
                 self._backward(generator_loss)
         self._step(generator_optimizer, generator_scheduler)
         self.ema.update(self.generator)
-        means = {name: torch.stack([step[name] for step in of_steps]).mean() for name in of_steps[0]}
-        return {"generator_loss": generator_loss.detach(), **means}
+        means = torch.stack([torch.stack(list(scalars.values())) for scalars in of_steps]).mean(0).unbind()
+        return {"generator_loss": generator_loss.detach(), **dict(zip(of_steps[0], means, strict=True))}
 
     def _judge(self, labels: Tensor, remembers: bool = False) -> Judge:
         return Judge(self.discriminator, labels, self.augmentation, remembers)
@@ -286,9 +287,8 @@ class GAN(LightningModule):
         return call(self.generator, self.sample_latent(sum(sizes)), torch.cat(labels)).split(sizes)
 
     def _backward(self, loss: Tensor) -> None:
-        # Outside autocast, which has made its choices on the way forward: the way back through a penalty's gradient
-        # multiplies matrices anew, and that is to stay in float32.
-        with torch.autocast(self.device.type, enabled=False):
+        # The way back through a penalty's gradient multiplies matrices anew: outside autocast, in float32.
+        with nullcontext() if self.penalty is None else torch.autocast(self.device.type, enabled=False):
             # Lightning's way is what several devices need to share their gradients; it costs a tenth of a millisecond.
             if self.trainer.world_size > 1:
                 self.manual_backward(loss)

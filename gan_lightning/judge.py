@@ -5,7 +5,7 @@ from typing import overload
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.protocol import call, depends_on_batch
+from gan_lightning.protocol import call, depends_on_batch, takes_labels
 
 
 class Judge:
@@ -57,7 +57,8 @@ class Judge:
     def _judge(self, batches: list[Tensor]) -> list[Tensor]:
         if len(batches) < 2 or depends_on_batch(self._discriminator):
             return [self._logits(images, self._labels) for images in batches]
-        logits = self._logits(torch.cat(batches), self._labels.repeat(len(batches)))
+        labels = self._labels.repeat(len(batches)) if takes_labels(self._discriminator) else self._labels
+        logits = self._logits(torch.cat(batches), labels)
         return list(logits.split([len(images) for images in batches]))
 
     def _logits(self, images: Tensor, labels: Tensor) -> Tensor:

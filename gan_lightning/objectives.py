@@ -6,6 +6,7 @@ pass, pairs of them, points between them.
 
 import math
 
+import torch
 from torch import Tensor
 
 from gan_lightning import losses
@@ -20,12 +21,11 @@ def probabilities(real_logits: Tensor, fake_logits: Tensor) -> Scalars:
     """The mean of D(x) = sigmoid(logit) over real and over generated images, and the share of these that D tells
     apart, of logits (B,) that are log-odds.
     """
-    real, fake = real_logits.detach(), fake_logits.detach()
-    return {
-        "real_probability": real.sigmoid().mean(),
-        "fake_probability": fake.sigmoid().mean(),
-        "discriminator_accuracy": ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2,
-    }
+    both = torch.stack([real_logits.detach(), fake_logits.detach()])
+    real, fake = both.sigmoid().mean(1).unbind()
+    taken_for_real, taken_too = (both > 0).to(both.dtype).mean(1).unbind()
+    accuracy = (1 + taken_for_real - taken_too) / 2
+    return {"real_probability": real, "fake_probability": fake, "discriminator_accuracy": accuracy}
 
 
 def scores(real_scores: Tensor, fake_scores: Tensor) -> Scalars:
