@@ -29,19 +29,9 @@ OURS = {
 LAYERS = "torch.nn"
 """Where those of torch are."""
 LIBRARIES = {
-    *(
-        "torch",
-        "torchvision",
-        "lightning",
-        "hydra",
-        "omegaconf",
-        "torchmetrics",
-        "tensorboard",
-        "optuna",
-        "numpy",
-        "yaml",
-    ),
-    *("PIL", "matplotlib", "mlxtend", "pip", "setuptools", "antlr4", "fsspec", "filelock", "cloudpickle", "jinja2"),
+    *("PIL", "antlr4", "cloudpickle", "filelock", "fsspec", "hydra", "jinja2", "lightning", "matplotlib"),
+    *("mlxtend", "numpy", "omegaconf", "optuna", "pip", "setuptools", "tensorboard", "torch", "torchmetrics"),
+    *("torchvision", "yaml"),
 }
 """What this project stands on."""
 AVERAGE = "ema.network."
