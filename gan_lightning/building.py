@@ -163,10 +163,10 @@ def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[
         node = settings["dataset"] if part == "dataset" else settings["model"].get(part)
         _target(node, f"the checkpoint's {part}")
         for target in _targets(node, part):
-            if not _is_below(target, (OURS[part], LAYERS, *trust)) or is_of_a_library(target):
-                module = target.rpartition(".")[0]
-                if is_of_a_library(target):
-                    raise UserError(f"the checkpoint's {part} is {target}; of {module} nothing is made here")
+            module = target.rpartition(".")[0]
+            if is_of_a_library(target):
+                raise UserError(f"the checkpoint's {part} is {target}; of {module} nothing is made here")
+            if not _is_below(target, (OURS[part], LAYERS, *trust)):
                 raise UserError(
                     f"the checkpoint's {part} is {target}, which is not this project's own, and making it runs the"
                     f" code of {module}; if you trust that, say trust=[{','.join([*trust, module])}]"

@@ -136,22 +136,20 @@ class ScheduledOptimizer:
 
     def start(self, images_seen: int, device: torch.device | None) -> None:
         """Let the settings be what they are after so many images: tensors on `device`, numbers if that is None."""
+
+        def now(schedule: Schedule) -> Any:
+            number = schedule(images_seen)
+            return number if device is None else torch.tensor(number, device=device)
+
         for group in self.optimizer.param_groups:
             for name, setting in self._settings.items():
-                now = at(setting, images_seen)
-                group[name] = now if device is None else _tensors(setting, now, device)
+                group[name] = _with_numbers(setting, now)
 
     def set_at(self, images_seen: int) -> None:
         """Let the settings be what they are after so many images, tensors in place."""
         for group in self.optimizer.param_groups:
             for name, setting in self._settings.items():
                 group[name] = _changed(group[name], at(setting, images_seen))
-
-
-def _tensors(setting: Any, now: Any, device: torch.device) -> Any:
-    if isinstance(setting, Schedule):
-        return torch.tensor(now, device=device)
-    return [_tensors(*each, device) for each in zip(setting, now, strict=True)] if isinstance(now, list) else now
 
 
 def _changed(before: Any, now: Any) -> Any:

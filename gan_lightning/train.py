@@ -78,7 +78,9 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
     if checkpoint is None:
         gan.initialise_from(images)
     _try_out(gan, datamodule)
-    evaluation = _evaluation(trainer)
+    from gan_lightning.callbacks.evaluation import Evaluation
+
+    evaluation = Evaluation.of(trainer)
     if evaluation is not None:
         evaluation.prepare(trainer, datamodule, gan)  # the last of the checks: it may train a classifier
     if not trainer.is_global_zero:
@@ -216,13 +218,7 @@ def _check_callbacks(settings: DictConfig, trainer: "Trainer", gan: "GAN") -> No
         if isinstance(callback, Evaluation | RealAndFake | Samples):
             gan.generator_with(callback.weights)
     statistics = statistics_of(gan.objective, gan.penalty)
-    check_outcome(settings.optimized_metric, _evaluation(trainer), statistics, gan.objective.log_odds)
-
-
-def _evaluation(trainer: "Trainer") -> "Evaluation | None":
-    from gan_lightning.callbacks.evaluation import Evaluation
-
-    return Evaluation.of(trainer)
+    check_outcome(settings.optimized_metric, Evaluation.of(trainer), statistics, gan.objective.log_odds)
 
 
 def check_outcome(
