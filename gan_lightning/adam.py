@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gan_lightning.checks import number
+from gan_lightning.errors import number
 
 
 class Adam(Optimizer):

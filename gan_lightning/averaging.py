@@ -56,6 +56,16 @@ class ExponentialMovingAverage(nn.Module):
         if self.half_life is not None:
             self.network = deepcopy(network).requires_grad_(False)
 
+    def choose(self, network: nn.Module, weights: str | None) -> nn.Module:
+        """The network as it is, `raw`, or with the average weights, `ema`; None: that if there is one.
+
+        Raises:
+            ValueError: if there is no average, or `weights` is anything else.
+        """
+        average = self.network
+        chosen = which_weights(weights, averaged=average is not None)
+        return average if chosen == "ema" and average is not None else network
+
     def set_at(self, images_seen: int, images: int) -> None:
         """Decide what share the next update takes: that of an alternation of `images`, the last of `images_seen`.
 

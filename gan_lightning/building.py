@@ -1,41 +1,88 @@
-"""From settings to players and data: the one way, for a training and for a checkpoint.
-
-A checkpoint may come from a stranger, and making what it names would run any code. So what it names is looked at first,
-all of it: only classes of this project are made, torch's layers, and those of modules that the user vouches for.
-"""
+"""From settings to objects: the one way, for a training, a sweep's checks and a checkpoint."""
 
 import difflib
 import importlib
 import inspect
 import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gan_lightning.checks import whole_number
-from gan_lightning.errors import UserError, one_line
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lightning.errors import UserError, whole_number
 
 if TYPE_CHECKING:
+    from lightning.pytorch import Callback, Trainer
     from torch import nn
 
     from gan_lightning.data.base import ImageDataModule
+    from gan_lightning.gan import GAN
 
-OURS = {
-    "dataset": "gan_lightning.data",
-    "generator": "gan_lightning.networks",
-    "discriminator": "gan_lightning.networks",
-}
-"""Where the project's own are."""
-LAYERS = "torch.nn"
-"""Where those of torch are."""
-LIBRARIES = {
-    *("PIL", "antlr4", "cloudpickle", "filelock", "fsspec", "hydra", "jinja2", "lightning", "matplotlib"),
-    *("mlxtend", "numpy", "omegaconf", "optuna", "pip", "setuptools", "tensorboard", "torch", "torchmetrics"),
-    *("torchvision", "yaml"),
-}
-"""What this project stands on."""
-AVERAGE = "ema.network."
-"""How the names of a generator's averaged weights begin in a checkpoint."""
+FIRST = ("statistics", "evaluation", "pruning")
+"""Callbacks whose numbers the others read."""
+LAST = ("results", "best_checkpoint", "last_checkpoint", "checkpoints", "interrupt")
+"""A run with results has everything else; a checkpoint knows of those before it; an interruption comes after them."""
+
+
+def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer, dict[str, Callback]]":
+    """The objects that the settings name, joined, and the trainer's callbacks by name; the weights drawn from the seed.
+
+    Nothing is read or written yet.
+
+    Raises:
+        UserError: if the settings name nothing that is there, or a callback that the others need is missing.
+    """
+    import torch
+    from hydra.utils import instantiate
+    from lightning.pytorch import seed_everything
+
+    from gan_lightning.objectives import Objective
+    from gan_lightning.penalties import Penalty
+
+    torch.set_float32_matmul_precision(settings.matmul_precision)
+    # Deterministic algorithms would also fill all new memory with NaN, for programs that read what they never wrote.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    seed_everything(settings.seed, workers=True, verbose=False)
+    plain: Any = OmegaConf.to_container(settings, resolve=True)
+    data = build_dataset(plain)
+    generator, discriminator = (
+        build_player(plain, player, data.image_shape, data.num_classes) for player in ("generator", "discriminator")
+    )
+    objective = build(plain, "objective", Objective)
+    gan = instantiate(settings.gan, _convert_="all")(
+        generator=generator,
+        discriminator=discriminator,
+        objective=objective,
+        generator_optimizer=_factory(settings.optimizer, "generator"),
+        discriminator_optimizer=_factory(settings.optimizer, "discriminator"),
+        scheduler=_factory(settings.optimizer, "scheduler"),
+        penalty=build(plain, "penalty", Penalty),
+        augmentation=build(plain, "augmentation", torch.nn.Module),
+    )
+    # What a checkpoint says of itself: enough to make its networks anew without the data set.
+    facts = {
+        "image_shape": list(data.image_shape),
+        "num_classes": data.num_classes,
+        "log_odds": objective.log_odds,
+    }
+    gan.save_hyperparameters({**plain, **facts}, logger=False)
+    data.batches_per_alternation = gan.batches_per_alternation
+    data.alternations_per_step = gan.alternations_per_step
+    callbacks = build_callbacks(settings)
+    if "statistics" not in callbacks:
+        raise UserError("the other callbacks need what callbacks.statistics writes down; leave it in")
+    strategy = settings.trainer.strategy
+    loggers = instantiate(settings.logger)
+    trainer = instantiate(
+        settings.trainer,
+        # In each step only one of the two players has gradients.
+        strategy="ddp_find_unused_parameters_true" if strategy == "ddp" else strategy,
+        callbacks=list(callbacks.values()),
+        logger=[logger for logger in loggers.values() if logger is not None],
+        _convert_="all",
+    )
+    return gan, data, trainer, callbacks
 
 
 def build(settings: dict[str, Any], group: str, kind: type) -> Any:
@@ -46,7 +93,7 @@ def build(settings: dict[str, Any], group: str, kind: type) -> Any:
     """
     if settings.get(group) is None:
         return None
-    target = _target(settings[group], group)
+    target = target_of(settings[group], group)
     locate(target, group)
     built = _make(settings[group], group)
     if not isinstance(built, kind):
@@ -81,7 +128,7 @@ def build_player(settings: dict[str, Any], player: str, image_shape: Sequence[in
     from torch import nn
 
     model = settings["model"]
-    target = _target(model.get(player), f"model.{player}")
+    target = target_of(model.get(player), f"model.{player}")
     names = inspect.signature(locate(target, f"model.{player}")).parameters
     facts = {"image_shape": list(image_shape), "num_classes": num_classes}
     named = {name: fact for name, fact in facts.items() if name in names}
@@ -94,31 +141,42 @@ def build_player(settings: dict[str, Any], player: str, image_shape: Sequence[in
     return network
 
 
-def has_average(checkpoint: dict[str, Any]) -> bool:
-    """Whether a checkpoint has averaged weights of its generator."""
-    return any(name.startswith(AVERAGE) for name in checkpoint["state_dict"])
-
-
-def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw") -> "nn.Module":
-    """The `generator` or the `discriminator` of a checkpoint, on the CPU.
-
-    Args:
-        checkpoint: one in which all that is made here is trusted, see :func:`check_trust`.
-        player: which of the two.
-        weights: of a generator, `raw` or `ema`.
+def build_callbacks(settings: Any) -> "dict[str, Callback]":
+    """The callbacks that the settings name, in an order in which each finds what it reads.
 
     Raises:
-        UserError: if the weights do not fit the class as it is now.
+        UserError: if something among them names none.
     """
-    settings = checkpoint["hyper_parameters"]
-    network = build_player(settings, player, settings["image_shape"], settings["num_classes"])
-    prefix = AVERAGE if weights == "ema" else f"{player}."
-    state = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)}
-    try:
-        network.load_state_dict({name.removeprefix(prefix): value for name, value in state.items()})
-    except RuntimeError as reason:
-        raise UserError(f"the checkpoint's weights do not fit its {player}: {one_line(reason)}") from reason
-    return network
+    from hydra.utils import instantiate
+    from lightning.pytorch import Callback
+
+    made = {name: callback for name, callback in instantiate(settings["callbacks"]).items() if callback is not None}
+    for name, callback in made.items():
+        if not isinstance(callback, Callback):
+            raise UserError(
+                f"callbacks.{name} has settings but no _target_; choose callbacks that have it, or set it to null"
+            )
+    between = [name for name in made if name not in FIRST + LAST]
+    return {name: made[name] for name in (*FIRST, *between, *LAST) if name in made}
+
+
+def _factory(settings: DictConfig, part: str) -> Any:
+    """What makes an optimizer, or a schedule of one, from the settings of the optimizer group; None for no
+    schedule.
+
+    Raises:
+        UserError: if they name none.
+    """
+    from hydra.utils import instantiate
+
+    node = settings.get(part)
+    if part == "scheduler" and node is None:
+        return None
+    if not (OmegaConf.is_dict(node) and "_target_" in node):
+        right = "torch.optim.lr_scheduler.ExponentialLR, gamma: 0.9999" if part == "scheduler" else "torch.optim.Adam"
+        example = f"{{_target_: {right}, _partial_: true}}"
+        raise UserError(f"optimizer.{part} must name a class, such as {example}, not {node!r}")
+    return instantiate(node, _convert_="all")
 
 
 def locate(target: str, where: str) -> Any:
@@ -145,51 +203,15 @@ def locate(target: str, where: str) -> Any:
     return getattr(found, name)
 
 
-def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[str]) -> None:
-    """See that whatever a checkpoint would have made is of a trusted class, before any of it is made.
-
-    Trusted are this project's networks and data sets, torch's layers, and what the modules define that the user vouches
-    for. These cannot be Python's own or a library's: their classes and functions can be made to run anything.
-
-    Args:
-        settings: the checkpoint's.
-        parts: what will be made: `generator`, `discriminator`, `dataset`.
-        trust: the modules, with what is below them, that the user vouches for.
+def target_of(node: Any, where: str) -> str:
+    """The `_target_` of some settings.
 
     Raises:
-        UserError: if something is of another class.
+        UserError: if they have none.
     """
-    for part in parts:
-        node = settings["dataset"] if part == "dataset" else settings["model"].get(part)
-        _target(node, f"the checkpoint's {part}")
-        for target in _targets(node, part):
-            module = target.rpartition(".")[0]
-            if is_of_a_library(target):
-                raise UserError(f"the checkpoint's {part} is {target}; of {module} nothing is made here")
-            if not _is_below(target, (OURS[part], LAYERS, *trust)):
-                raise UserError(
-                    f"the checkpoint's {part} is {target}, which is not this project's own, and making it runs the"
-                    f" code of {module}; if you trust that, say trust=[{','.join([*trust, module])}]"
-                )
-        for target in _targets(node, part):
-            found = locate(target, f"the checkpoint's {part}")
-            if not (inspect.isclass(found) or (inspect.isfunction(found) and _is_below(target, trust))):
-                raise UserError(f"the checkpoint's {part} is {target}, which is no class")
-            home = found.__module__
-            if not _is_below(home, (OURS[part], LAYERS, *trust)) or is_of_a_library(home):  # imported there
-                raise UserError(
-                    f"the checkpoint's {part} is {target}, which is defined in {home}; if you trust that, too, say"
-                    f" trust=[{','.join([*trust, home])}]"
-                )
-
-
-def is_of_a_library(name: str) -> bool:
-    """Whether a module, or what is in it, is of Python's or of a library that this project stands on.
-
-    Torch's layers are not meant, which may be made like the project's own.
-    """
-    root = name.partition(".")[0]
-    return (root in sys.stdlib_module_names or root in LIBRARIES) and not _is_below(name, (LAYERS,))
+    if not isinstance(node, dict) or "_target_" not in node:
+        raise UserError(f"{where} names no class; it needs a _target_")
+    return str(node["_target_"])
 
 
 def _make(node: dict[str, Any], where: str, **facts: Any) -> Any:
@@ -197,7 +219,6 @@ def _make(node: dict[str, Any], where: str, **facts: Any) -> Any:
 
     The facts go to the constructor as they are: given to Hydra, they would be read as settings, and made.
     """
-    from hydra.errors import InstantiationException
     from hydra.utils import instantiate
 
     try:
@@ -208,34 +229,3 @@ def _make(node: dict[str, Any], where: str, **facts: Any) -> Any:
         raise InstantiationException(f"full_key: {path}") from mistake.__cause__ or mistake
     except Exception as mistake:
         raise InstantiationException(f"full_key: {where}") from mistake
-
-
-def _is_below(name: str, modules: Sequence[str]) -> bool:
-    return f"{name}.".startswith(tuple(f"{module}." for module in modules))
-
-
-def _target(node: Any, where: str) -> str:
-    if not isinstance(node, dict) or "_target_" not in node:
-        raise UserError(f"{where} names no class; it needs a _target_")
-    return str(node["_target_"])
-
-
-def _targets(node: Any, part: str) -> Iterator[str]:
-    """Every `_target_` in a part of a checkpoint's settings.
-
-    Raises:
-        UserError: if one is no name, or something is to be computed, `${…}`, which could read what is not its own.
-    """
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key != "_target_":
-                yield from _targets(value, part)
-            elif isinstance(value, str) and re.fullmatch(r"\w+(\.\w+)+", value, re.ASCII):
-                yield value
-            else:
-                raise UserError(f"the checkpoint's {part} has a _target_ that names no class")
-    elif isinstance(node, list):
-        for value in node:
-            yield from _targets(value, part)
-    elif isinstance(node, str) and "${" in node:
-        raise UserError(f"the checkpoint's {part} has a setting that would have to be computed")

@@ -1,4 +1,11 @@
-"""The one exception that stands for a user's mistake, and how an error is told in one line."""
+"""A user's mistake: the one exception that stands for it, how it is told in one line, and what a setting must be."""
+
+import math
+from typing import Any
+
+
+class UserError(Exception):
+    """Something the user can put right; the message is one line: what is wrong, where, and what would be right."""
 
 
 def one_line(error: BaseException) -> str:
@@ -6,5 +13,31 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-class UserError(Exception):
-    """Something the user can put right; the message is one line: what is wrong, where, and what would be right."""
+def whole_number(name: str, value: Any, at_least: int) -> None:
+    """Accept an integer that is large enough.
+
+    Raises:
+        ValueError: if `value` is anything else; the message begins with `name`.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
+        raise ValueError(f"{name} must be a whole number of at least {at_least}, not {value!r}")
+
+
+def number(name: str, value: Any, at_least: float) -> None:
+    """Accept a finite number that is large enough.
+
+    Raises:
+        ValueError: if `value` is anything else; the message begins with `name`.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not at_least <= value < math.inf:
+        raise ValueError(f"{name} must be a number of at least {at_least:g}, not {value!r}")
+
+
+def true_or_false(name: str, value: Any) -> None:
+    """Accept a truth value.
+
+    Raises:
+        ValueError: if `value` is anything else; the message begins with `name`.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, not {value!r}")

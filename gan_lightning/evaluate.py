@@ -10,18 +10,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lightning.building import build_dataset, check_trust, has_average, trained_player
-from gan_lightning.checks import whole_number
-from gan_lightning.cli import door, user_mistakes, words
-from gan_lightning.config import epochs_of, find_checkpoints, identity, read_checkpoint
-from gan_lightning.errors import UserError
+from gan_lightning.building import build_dataset
+from gan_lightning.checkpoints import (
+    check_trust,
+    epochs_of,
+    find_checkpoints,
+    has_average,
+    read_checkpoint,
+    trained_player,
+)
+from gan_lightning.cli import as_list, entry_point
+from gan_lightning.errors import UserError, whole_number
+from gan_lightning.mistakes import user_mistakes
+from gan_lightning.settings import identity, images_of
 from gan_lightning.whole_files import write_json
+from gan_lightning.wording import counted
 
 if TYPE_CHECKING:
     import torch
 
     from gan_lightning.data.base import ImageDataModule
-    from gan_lightning.evaluation import Metric, Reference, Subject, Values
+    from gan_lightning.measures.catalogue import Measure
+    from gan_lightning.measures.subject import Reference, Subject
 
 COLUMNS = 5
 """Columns of a table beside the floor; what is more goes into another table."""
@@ -29,10 +39,6 @@ ALONE = "neighbours.png"
 """The picture of the only model; those of several are numbered."""
 PAIRS = 48
 """Samples that are shown beside their nearest training images."""
-
-
-OF_TRAINING = {"batch_size", "data_dir", "num_train_images", "seed"}
-"""Settings of a data set that do not decide which images it has."""
 
 
 class Model(NamedTuple):
@@ -49,8 +55,7 @@ class Model(NamedTuple):
     @property
     def dataset(self) -> str:
         """Equal for models of the same images, whatever their trainings made of them."""
-        others = {key: value for key, value in self.settings["dataset"].items() if key not in OF_TRAINING}
-        return json.dumps(others, sort_keys=True)
+        return json.dumps(images_of(self.settings), sort_keys=True)
 
     @property
     def identity(self) -> str:
@@ -58,7 +63,7 @@ class Model(NamedTuple):
         return json.dumps([self.epochs, identity(self.settings)], sort_keys=True)
 
 
-@door("evaluate")
+@entry_point("evaluate")
 def main(settings: DictConfig) -> None:
     """Measure the generators of some checkpoints, print tables and write `metrics.json`."""
     if not settings.ckpt and settings.ckpt != 0:
@@ -66,26 +71,28 @@ def main(settings: DictConfig) -> None:
     for folder in ("output_dir", "data_dir"):
         if settings[folder] in (None, ""):
             raise UserError(f"{folder} is empty; to use the current folder, say {folder}=.")
-    paths = find_checkpoints(words(settings.ckpt))
+    paths = find_checkpoints(as_list(settings.ckpt))
     path = Path(str(settings.output_dir)) / "metrics.json"
     if path.exists():
         raise UserError(f"{path} exists already; choose another output_dir")
 
-    from gan_lightning.evaluation import metrics_named  # not needed for --help and mistyped keys
+    from gan_lightning.measures.catalogue import measures_named  # not needed for --help and mistyped keys
 
     with user_mistakes():
         for name, at_least in (("num_samples", 1), ("batch_size", 1), ("seed", 0)):
             whole_number(name, settings[name], at_least)
-        names: Any = OmegaConf.to_container(settings).get("metrics")  # type: ignore[union-attr]
-        metrics = metrics_named(names, str(settings.features))
+        names: Any = OmegaConf.to_container(settings).get("measures")  # type: ignore[union-attr]
+        measures = measures_named(names, str(settings.features))
         models = [
             _model(path, settings, f"neighbours_{n}.png" if len(paths) > 1 else ALONE)
             for n, path in enumerate(paths, start=1)
         ]
-    models.sort(key=lambda model: model.dataset)
+        models.sort(key=lambda model: model.dataset)
+        sets = [list(of_one_set) for _, of_one_set in groupby(models, key=lambda model: model.dataset)]
+        data = [_dataset(of_one_set[0].settings, measures, settings) for of_one_set in sets]
     evaluations: list[dict[str, Any]] = []
-    for _, of_one_dataset in groupby(models, key=lambda model: model.dataset):
-        for evaluation in _evaluate(list(of_one_dataset), metrics, settings):
+    for of_one_set, its_data in zip(sets, data, strict=True):
+        for evaluation in _evaluate(of_one_set, its_data, measures, settings):
             write_json(path, {"seed": settings.seed, "evaluations": [*evaluations, evaluation]})
         evaluations.append(evaluation)
         print(_report(evaluation, settings.seed))
@@ -93,30 +100,48 @@ def main(settings: DictConfig) -> None:
 
 
 def _model(path: Path, settings: DictConfig, picture: str) -> Model:
+    """What is known of a checkpoint, once both its players have been made."""
     from gan_lightning.averaging import which_weights
 
     checkpoint = read_checkpoint(str(path))
-    check_trust(checkpoint["hyper_parameters"], ["dataset", "generator", "discriminator"], words(settings.trust))
+    check_trust(checkpoint["hyper_parameters"], ["dataset", "generator", "discriminator"], as_list(settings.trust))
     weights = which_weights(settings.weights, has_average(checkpoint))
+    trained_player(checkpoint, "generator", weights)
+    trained_player(checkpoint, "discriminator")
     return Model(path, checkpoint["hyper_parameters"], epochs_of(checkpoint), weights, picture)
 
 
-def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictConfig) -> Iterator[dict[str, Any]]:
+def _dataset(of_model: dict[str, Any], measures: "dict[str, Measure]", settings: DictConfig) -> "ImageDataModule":
+    """The data set that a checkpoint's settings name, with its files in `data_dir`; read, and large enough."""
+    folder = {"data_dir": str(settings.data_dir)} if "data_dir" in of_model["dataset"] else {}
+    data = build_dataset({**of_model, "dataset": of_model["dataset"] | folder})
+    data.prepare_data()
+    data.split(train=True)
+    num_images = min(settings.num_samples, len(data.split(train=False)[0]))
+    for name, measure in measures.items():
+        if num_images < measure.at_least:
+            raise UserError(
+                f"{name} needs at least {measure.at_least} generated and test images, and there are {num_images}"
+                f" (num_samples={settings.num_samples}); measures=[…] leaves it out"
+            )
+    return data
+
+
+def _evaluate(
+    models: list[Model], data: "ImageDataModule", measures: "dict[str, Measure]", settings: DictConfig
+) -> Iterator[dict[str, Any]]:
     """Measure models of one data set and its floor; after each model, all that is known so far."""
     import torch
     from tqdm import tqdm
 
-    from gan_lightning.evaluation import DivergedError, Reference, Subject, feature_space
+    from gan_lightning.features.named import feature_space
     from gan_lightning.features.space import describe
+    from gan_lightning.measures.subject import DivergedError, Reference, Subject
 
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    with user_mistakes():
-        data = _dataset(models[0].settings, str(settings.data_dir))
-        data.prepare_data()
-        data.split(train=False)
     evaluation: dict[str, Any] = {"dataset": data.title}
     into_points = None
-    if any(metric.needs_features for metric in metrics.values()):
+    if any(measure.needs_features for measure in measures.values()):
         space = feature_space(settings.features, data)
         into_points = partial(describe, space, batch_size=settings.batch_size, device=device)
         evaluation["features"] = {"name": space.name, "fingerprint": space.fingerprint, "accuracy": space.accuracy}
@@ -127,59 +152,51 @@ def _evaluate(models: list[Model], metrics: "dict[str, Metric]", settings: DictC
         "floor": len(reference.real.pixels),
     }
     evaluation["models"] = []
-    with tqdm(total=(1 + len(models)) * len(metrics), unit="metric") as progress:
+    with tqdm(total=(1 + len(models)) * len(measures), unit="measure") as progress:
 
-        def measure(subject: Subject, what: str) -> "Values":
-            values: Values = {}
-            for name, metric in metrics.items():
+        def measure(subject: Subject, what: str) -> dict[str, float]:
+            metrics: dict[str, float] = {}
+            for name, each in measures.items():
                 progress.set_description(f"{what}: {name}")
                 try:
-                    values |= metric.measure(subject, reference)
+                    metrics |= each.take(subject, reference)
                 except DivergedError:
                     raise
                 except ValueError as reason:
                     raise UserError(f"{what}: {name}: {reason} (num_samples={settings.num_samples})") from reason
                 progress.update()
-            return values
+            return metrics
 
         evaluation["floor"] = measure(Subject(reference.real), "floor")
         for model in models:
             entry: dict[str, Any] = {"checkpoint": str(model.path), "epochs": model.epochs}
-            entry |= {"seed": model.settings["seed"], "weights": model.weights}
+            entry |= {"seed": model.settings["seed"], "weights": model.weights, "metrics": {}}
             try:
                 subject = _subject(model, settings, reference, device, into_points)
                 entry["metrics"] = measure(subject, str(model.path))
-                if "memorisation" in metrics:
+                if "memorisation" in measures:
                     _draw_neighbours(subject, reference, Path(str(settings.output_dir)) / model.picture)
                     entry["neighbours"] = model.picture
             except DivergedError as reason:
                 if model.picture == ALONE:
                     raise UserError(str(reason)) from reason
-                progress.write(f"{model.path}: {reason}; left out")
-                entry["metrics"] = {}
+                entry["left_out"] = str(reason)
             evaluation["models"].append(entry)
             evaluation["means"] = _means(models, evaluation["models"])
             yield evaluation
-
-
-def _dataset(settings: dict[str, Any], data_dir: str) -> "ImageDataModule":
-    """The data set that a checkpoint's settings name, with its files in `data_dir`."""
-    folder = {"data_dir": data_dir} if "data_dir" in settings["dataset"] else {}
-    return build_dataset({**settings, "dataset": settings["dataset"] | folder})
 
 
 def _subject(
     model: Model, settings: DictConfig, reference: "Reference", device: "torch.device", into_points: Any
 ) -> "Subject":
     """What a checkpoint's generator draws, and its discriminator."""
-    from gan_lightning.evaluation import Images, Subject, check_generated
-    from gan_lightning.pixels import to_uint8
-    from gan_lightning.sampling import generate, judged, seeded_latent
+    from gan_lightning.data.pixels import to_uint8
+    from gan_lightning.measures.subject import Images, Subject, check_generated
+    from gan_lightning.players.sampling import generate, judged, seeded_latent
 
     checkpoint = read_checkpoint(str(model.path))
-    with user_mistakes():
-        generator = trained_player(checkpoint, "generator", model.weights).to(device)
-        discriminator = trained_player(checkpoint, "discriminator").to(device)
+    generator = trained_player(checkpoint, "generator", model.weights).to(device)
+    discriminator = trained_player(checkpoint, "discriminator").to(device)
     latent = seeded_latent(generator, settings.num_samples, settings.seed)
     images = generate(generator, latent, reference.labels, settings.batch_size, device)
     check_generated(images)
@@ -193,8 +210,8 @@ def _draw_neighbours(subject: "Subject", reference: "Reference", path: Path) -> 
     """Samples, each beside its nearest training image."""
     import torch
 
-    from gan_lightning.metrics.memorisation import nearest_neighbours
-    from gan_lightning.sampling import grid, save_png
+    from gan_lightning.measures.memorisation import nearest_neighbours
+    from gan_lightning.players.sampling import grid, save_png
 
     samples = subject.images.pixels[:PAIRS]
     nearest = nearest_neighbours(subject.images.vectors[:PAIRS], reference.training.vectors).nearest
@@ -225,7 +242,7 @@ def _means(models: list[Model], entries: list[dict[str, Any]]) -> list[dict[str,
 
 def _report(evaluation: dict[str, Any], seed: int) -> str:
     """The tables of one data set, and what they were computed with."""
-    from gan_lightning.quantities import QUANTITIES
+    from gan_lightning.measures.metrics import METRICS
 
     counts, features, means = evaluation["images"], evaluation.get("features"), evaluation["means"]
     lines = [
@@ -240,14 +257,16 @@ def _report(evaluation: dict[str, Any], seed: int) -> str:
     for number, mean in enumerate(means, start=1):
         seeds = ", ".join(map(str, mean["seeds"]))
         one = len(mean["seeds"]) == 1
-        epochs = "1 epoch" if mean["epochs"] == 1 else f"{mean['epochs']} epochs"
+        epochs = counted(mean["epochs"], "epoch")
         deviation = "" if one else "; mean ± standard deviation"
         lines.append(
             f"[{number}] {', '.join(mean['checkpoints'])} ({epochs}, {'seed' if one else 'seeds'} {seeds}{deviation})"
         )
+    left_out = [model for model in evaluation["models"] if "left_out" in model]
+    lines += [f"left out: {model['checkpoint']}: {model['left_out']}" for model in left_out]
     floor = {"mean": evaluation["floor"], "std": {}}
-    shown = [name for name in QUANTITIES if any(name in column["mean"] for column in [floor, *means])]
-    titles = [QUANTITIES[name].title + _ARROWS[QUANTITIES[name].better] for name in shown]
+    shown = [name for name in METRICS if any(name in column["mean"] for column in [floor, *means])]
+    titles = [METRICS[name].title + _ARROWS[METRICS[name].better] for name in shown]
     for start in range(0, len(means), COLUMNS):
         columns = {f"[{start + i + 1}]": mean for i, mean in enumerate(means[start : start + COLUMNS])} | {
             "floor": floor

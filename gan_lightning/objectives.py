@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from gan_lightning import losses
-from gan_lightning.checks import number, whole_number
-from gan_lightning.judge import Judge
+from gan_lightning.errors import number, whole_number
+from gan_lightning.players.judge import Judge
 
 Scalars = dict[str, Tensor]
 """Numbers by name that tell how the game goes, each a scalar without a gradient."""

@@ -7,8 +7,8 @@ the channels and pixels of the one image. It is that of a judgement of its own, 
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.judge import Judge
-from gan_lightning.objectives import Scalars
+from gan_lightning.objectives import Objective, Scalars
+from gan_lightning.players.judge import Judge
 from gan_lightning.schedules import Schedule, Scheduled, number_or_schedule
 
 
@@ -100,3 +100,41 @@ class R1R2(Penalty):
             "real_gradient_norm": on_real.detach().sqrt().mean(),
             "fake_gradient_norm": on_fake.detach().sqrt().mean(),
         }
+
+
+def statistics_of(objective: Objective, penalty: Penalty | None) -> tuple[str, ...]:
+    """The names of the numbers that a training step gives, as far as the objective and the penalty name them."""
+    return ("generator_loss", "discriminator_loss", *objective.statistics, *(penalty.statistics if penalty else ()))
+
+
+def penalised_loss(
+    objective: Objective, penalty: Penalty | None, judge: Judge, real: Tensor, fake: Tensor
+) -> tuple[Tensor, Scalars]:
+    """What D minimises, the objective's loss and the penalty, and the scalars of both: `discriminator_loss`, which is
+    the objective's alone, and those that they name.
+    """
+    loss, scalars = objective.discriminator_loss(judge, real, fake)
+    scalars = {"discriminator_loss": loss, **scalars}
+    if penalty is not None:
+        cost, more = penalty(judge, real, fake)
+        loss, scalars = loss + cost, scalars | more
+    return loss, {name: scalar.detach() for name, scalar in scalars.items()}
+
+
+def check_constraint(objective: Objective, penalty: Penalty | None, lipschitz: bool) -> None:
+    """See that the discriminator's slope is bounded if the objective asks for that.
+
+    Args:
+        objective: what may ask for it.
+        penalty: bounds it, unless its strength is 0.
+        lipschitz: whether the discriminator is bounded by the way it is built.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    strengths = [] if penalty is None else [part.source for part in penalty.modules() if isinstance(part, Scheduled)]
+    if objective.needs_constraint and not lipschitz and (penalty is None or 0 in strengths):
+        raise ValueError(
+            "the objective has no least value while nothing bounds the discriminator's slope;"
+            " choose penalty=gradient_penalty (or r1, r1_r2), or objective=hinge, which needs none"
+        )

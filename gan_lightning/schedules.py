@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from gan_lightning.checks import number, whole_number
+from gan_lightning.errors import number, whole_number
 
 
 class Schedule:
@@ -102,18 +102,29 @@ class Scheduled(nn.Module):
 
 
 class ScheduledOptimizer:
-    """An optimizer some of whose settings, such as `lr` or one of `betas`, follow schedules.
+    """An optimizer whose settings change: some, such as `lr` or one of `betas`, with the images seen, or the learning
+    rate with its own updates.
 
     Args:
         factory: makes the optimizer from the parameters; the settings are its keywords if it is a `functools.partial`.
         parameters: what is optimized.
+        scheduler: makes a learning rate schedule from the optimizer, stepped after each update; None for none.
 
     Attributes:
         optimizer: made with what the settings are at the start.
-        follows: whether there is a schedule among them.
+        scheduler: of its learning rate, if there is one.
+        follows: whether some of its settings follow the images seen.
+
+    Raises:
+        ValueError: if a setting follows the images seen, and there is a learning rate schedule beside it.
     """
 
-    def __init__(self, factory: Callable[..., Optimizer], parameters: Any) -> None:
+    def __init__(
+        self,
+        factory: Callable[..., Optimizer],
+        parameters: Any,
+        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+    ) -> None:
         keywords: dict[str, Any] = getattr(factory, "keywords", {})
         self._settings = {
             name: setting
@@ -129,10 +140,20 @@ class ScheduledOptimizer:
         for extreme in (min, max) if self._settings else ():  # what it refuses of these, it refuses now
             made(lambda schedule, extreme=extreme: extreme(schedule.extremes()))  # type: ignore[misc]
         self.optimizer = made(lambda schedule: schedule(0))
+        self.scheduler = None if scheduler is None else scheduler(self.optimizer)
+        self.follows = bool(self._settings)
+        if self.follows and self.scheduler is not None:
+            raise ValueError("optimizer.scheduler and a schedule by the images seen would undo each other; choose one")
 
-    @property
-    def follows(self) -> bool:
-        return bool(self._settings)
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        self.optimizer.zero_grad()
+
+    def step(self) -> None:
+        """One update, and one step of the learning rate schedule."""
+        self.optimizer.step()
+        if self.scheduler is not None:
+            self.scheduler.step()
 
     def start(self, images_seen: int, device: torch.device | None) -> None:
         """Let the settings be what they are after so many images: tensors on `device`, numbers if that is None."""

@@ -7,7 +7,6 @@ import platform
 import shlex
 import sys
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +14,27 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lightning.building import build, build_dataset, build_player
-from gan_lightning.checks import number, whole_number
-from gan_lightning.cli import config_dirs, door, user_mistakes
-from gan_lightning.config import differences, epochs_of, read_checkpoint, resolved, word
-from gan_lightning.errors import UserError
-from gan_lightning.jobs import Record, check_folder, checkpoint_to_go_on_from, read_results
+from gan_lightning.building import compose
+from gan_lightning.checkpoints import epochs_of, is_between_epochs, read_checkpoint
+from gan_lightning.cli import config_dirs, entry_point, prefer_choices
+from gan_lightning.errors import UserError, number, whole_number
+from gan_lightning.mistakes import user_mistakes
+from gan_lightning.settings import differences, override, resolved
+from gan_lightning.sweeps.jobs import CHECKPOINT, check_folder, checkpoint_to_go_on_from
+from gan_lightning.sweeps.status import Record, read_results
+from gan_lightning.wording import counted
 
 if TYPE_CHECKING:
-    from lightning.pytorch import Trainer
+    from lightning.pytorch import Callback, Trainer
+    from torch import Tensor
 
-    from gan_lightning.callbacks.evaluation import Evaluation
     from gan_lightning.data.base import ImageDataModule
     from gan_lightning.gan import GAN
 
 log = logging.getLogger(__name__)
 
 
-@door("config")
+@entry_point("config")
 def main(settings: DictConfig) -> float | None:
     """Build what the settings name, train it, and say where everything is.
 
@@ -57,41 +59,142 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
             raise UserError(f"{folder} is empty; to use the current folder, say {folder}=.")
     output_dir = Path(HydraConfig.get().runtime.output_dir)
     settings.output_dir = os.path.relpath(output_dir)
+    auto = settings.ckpt_path == "auto"
+    if auto:
+        settings.ckpt_path = str(_own_checkpoint(settings)) if _own_checkpoint(settings).exists() else None
     # Lightning is imported from here on, not above, because it takes seconds: --help and mistyped keys need not wait.
     checkpoint = None if settings.ckpt_path is None else read_checkpoint(str(settings.ckpt_path))
     _quieten_lightning()
+    from gan_lightning.callbacks.evaluation import Evaluation
+    from gan_lightning.players.protocol import initialise_from
+
     with user_mistakes():
-        _refuse_what_cannot_train(settings)
-        if checkpoint is not None and "tensorboard" in settings.logger:
-            # Points that the run had logged past the checkpoint are drawn anew.
-            OmegaConf.update(settings, "logger.tensorboard.purge_step", checkpoint["alternations"] + 1, force_add=True)
-        gan, datamodule, trainer = compose(settings)
+        _refuse_what_cannot_train(settings, auto)
+        if checkpoint is not None:
+            _go_on_where_it_was(settings, checkpoint)
+        gan, data, trainer, callbacks = compose(settings)
         if checkpoint is not None:
             _check_resume(checkpoint, dict(gan.hparams))
-        datamodule.prepare_data()
-        datamodule.setup("fit")
-        images = datamodule.train_images
+        data.prepare_data()
+        data.setup("fit")
         share = settings.trainer.limit_train_batches
-        if isinstance(share, float) and share * len(datamodule.train_dataloader()) < 1:
+        if isinstance(share, float) and share * len(data.train_dataloader()) < 1:
             raise UserError(f"trainer.limit_train_batches={share} is less than one training step of an epoch")
-        _check_callbacks(settings, trainer, gan)
+        _check_callbacks(settings, gan, callbacks)
     if checkpoint is None:
-        gan.initialise_from(images)
-    _try_out(gan, datamodule)
-    from gan_lightning.callbacks.evaluation import Evaluation
-
-    evaluation = Evaluation.of(trainer)
-    if evaluation is not None:
-        evaluation.prepare(trainer, datamodule, gan)  # the last of the checks: it may train a classifier
+        initialise_from(gan.generator, data.train_images)
+        gan.ema.begin_at(gan.generator)
+    _try_out(gan, data)
+    if (evaluation := Evaluation.among(callbacks.values())) is not None:
+        evaluation.prepare(trainer, data, gan)  # the last of the checks: it may train a classifier
+    if trainer.is_global_zero:
+        _claim(output_dir, settings)
+        _introduce(settings, gan, data, trainer)
+    _fit(settings, gan, data, trainer)
     if not trainer.is_global_zero:
-        trainer.fit(gan, datamodule, ckpt_path=settings.ckpt_path, weights_only=True)
         return None
+    if record is not None:
+        record.pruned = any(getattr(callback, "pruned", False) for callback in callbacks.values())
+    if settings.optimized_metric is None:
+        return None
+    outcome = read_results(output_dir).get(settings.optimized_metric)
+    return math.nan if outcome is None else outcome
 
-    _claim(output_dir, settings)
+
+def _fit(settings: DictConfig, gan: "GAN", data: "ImageDataModule", trainer: "Trainer") -> None:
+    """Train, and say how it ended and where everything is."""
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    try:
+        with logging_redirect_tqdm():  # above the bar
+            trainer.fit(gan, data, ckpt_path=settings.ckpt_path, weights_only=True)
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        if not trainer.is_global_zero:
+            raise
+        log.info("interrupted in epoch %d", trainer.current_epoch + 1)
+        _say_where(settings, more_epochs=settings.trainer.max_epochs)
+        sys.exit(130)
+    if trainer.is_global_zero:
+        max_epochs = settings.trainer.max_epochs
+        ended = trainer.current_epoch >= max_epochs
+        for limit in ("max_time", "max_steps"):
+            if not ended and settings.trainer[limit] not in (None, -1):
+                done = counted(gan.alternations, "alternation")
+                log.info("trainer.%s=%s is over, after %s", limit, settings.trainer[limit], done)
+        _say_where(settings, more_epochs=2 * trainer.current_epoch if ended else max_epochs)
+
+
+def _try_out(gan: "GAN", data: "ImageDataModule") -> None:
+    """Draw two images and compute every loss of them: what cannot be computed is loud before anything is written.
+
+    Raises:
+        UserError: if the generator draws images of another shape than those of the data.
+    """
+    import torch
+
+    from gan_lightning.data.pixels import from_uint8
+    from gan_lightning.players.protocol import evaluating
+    from gan_lightning.players.sampling import draw
+
+    with torch.random.fork_rng(devices=[]), evaluating(gan.discriminator):
+        drawn = draw(gan.generator, 2, data.num_classes, seed=0, device=gan.device)
+        if drawn.shape[1:] != tuple(data.image_shape):
+            raise UserError(
+                f"model.generator draws images of {tuple(drawn.shape[1:])},"
+                f" but those of {data.title} are {tuple(data.image_shape)}"
+            )
+        real = from_uint8(data.train_images[:2])
+        check_losses(gan, real, from_uint8(drawn[: len(real)]), data.split(train=True)[1][: len(real)])
+
+
+def check_losses(gan: "GAN", real: "Tensor", fake: "Tensor", labels: "Tensor") -> None:
+    """Compute every loss of a few images (B, C, H, W) in [-1, 1], and change nothing.
+
+    Raises:
+        ValueError: if an objective or the penalty gives other scalars than it names.
+    """
+    import torch
+
+    from gan_lightning.penalties import penalised_loss, statistics_of
+
+    weights = [weight for weight in gan.discriminator.parameters() if weight.requires_grad]
+    judge = gan.judge(labels)
+    for objective in gan.objective.parts():
+        loss, scalars = penalised_loss(objective, gan.penalty, judge, real, fake)
+        torch.autograd.grad(loss, weights, allow_unused=True)
+        objective.generator_loss(judge, real, fake)
+        named = statistics_of(objective, gan.penalty)[1:]
+        if list(scalars) != list(named):
+            raise ValueError(
+                f"{type(objective).__name__} and the penalty give {', '.join(scalars)}, but by their attributes"
+                f" `statistics` it should be {', '.join(named)}"
+            )
+
+
+def _check_callbacks(settings: DictConfig, gan: "GAN", callbacks: "dict[str, Callback]") -> None:
+    """Refuse callbacks that ask for what this GAN does not have."""
+    from gan_lightning.averaging import which_weights
+    from gan_lightning.callbacks.best_checkpoint import BestCheckpoint
+    from gan_lightning.callbacks.evaluation import Evaluation
+    from gan_lightning.callbacks.real_and_fake import RealAndFake
+    from gan_lightning.callbacks.results import check_optimized_metric
+    from gan_lightning.callbacks.samples import Samples
+
+    evaluation = Evaluation.among(callbacks.values())
+    for callback in callbacks.values():
+        if isinstance(callback, Evaluation | RealAndFake | Samples):
+            which_weights(callback.weights, averaged=gan.ema.network is not None)
+        if isinstance(callback, BestCheckpoint):
+            callback.check(evaluation.metrics(gan.objective.log_odds) if evaluation is not None else [])
+    check_optimized_metric(settings.optimized_metric, gan.objective, gan.penalty, evaluation)
+
+
+def _introduce(settings: DictConfig, gan: "GAN", data: "ImageDataModule", trainer: "Trainer") -> None:
+    """Say what is trained, and where."""
     log.info(
         "%s: %s images, generator %s and discriminator %s parameters, on %s at %s, seed %s",
-        datamodule.title,
-        f"{len(images):,}",
+        data.title,
+        f"{len(data.train_images):,}",
         *(f"{sum(w.numel() for w in player.parameters()):,}" for player in (gan.generator, gan.discriminator)),
         trainer.strategy.root_device,
         trainer.precision,
@@ -99,155 +202,29 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
     )
     if trainer.precision == "bf16-mixed" and trainer.strategy.root_device.type == "cpu" and not _multiplies_bf16():
         log.warning("this processor has no bf16 arithmetic: trainer.precision=32-true would be many times as fast")
-    try:
-        trainer.fit(gan, datamodule, ckpt_path=settings.ckpt_path, weights_only=True)
-    except SystemExit:  # Lightning's answer to Ctrl-C
-        log.info("interrupted in epoch %d", trainer.current_epoch + 1)
-        _say_where(settings, more_epochs=settings.trainer.max_epochs)
-        sys.exit(130)
-    _say_where(settings, more_epochs=2 * trainer.current_epoch)
-    if record is not None:
-        from gan_lightning.callbacks.pruning import Pruning
-
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
-        record.pruned = any(isinstance(callback, Pruning) and callback.pruned for callback in callbacks)
-    if settings.optimized_metric is None:
-        return None
-    outcome = read_results(output_dir).get(settings.optimized_metric)
-    return math.nan if outcome is None else outcome
 
 
-def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer]":
-    """The objects that the settings name, joined; the weights drawn from the seed. Nothing is read or written yet."""
-    import torch
-    from hydra.utils import instantiate
-    from lightning.pytorch import seed_everything
+def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
+    """See that settings are such as no object refuses clearly, and that the output folder is free.
 
-    from gan_lightning.callbacks.statistics import Statistics
-    from gan_lightning.objectives import Objective
-    from gan_lightning.penalties import Penalty
-
-    torch.set_float32_matmul_precision(settings.matmul_precision)
-    # Deterministic algorithms would also fill all new memory with NaN, for programs that read what they never wrote.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    seed_everything(settings.seed, workers=True, verbose=False)
-    plain: Any = OmegaConf.to_container(settings, resolve=True)
-    datamodule = build_dataset(plain)
-    generator, discriminator = (
-        build_player(plain, player, datamodule.image_shape, datamodule.num_classes)
-        for player in ("generator", "discriminator")
-    )
-    objective = build(plain, "objective", Objective)
-    gan = instantiate(settings.gan, _convert_="all")(
-        generator=generator,
-        discriminator=discriminator,
-        objective=objective,
-        generator_optimizer=instantiate(settings.optimizer.generator, _convert_="all"),
-        discriminator_optimizer=instantiate(settings.optimizer.discriminator, _convert_="all"),
-        scheduler=instantiate(settings.optimizer.scheduler, _convert_="all"),
-        penalty=build(plain, "penalty", Penalty),
-        augmentation=build(plain, "augmentation", torch.nn.Module),
-    )
-    # What a checkpoint says of itself: enough to make its networks anew without the data set.
-    facts = {
-        "image_shape": list(datamodule.image_shape),
-        "num_classes": datamodule.num_classes,
-        "log_odds": objective.log_odds,
-    }
-    gan.save_hyperparameters({**plain, **facts}, logger=False)
-    datamodule.batches_per_alternation = gan.batches_per_alternation
-    datamodule.alternations_per_step = gan.alternations_per_step
-    trainer = instantiate(
-        settings.trainer,
-        callbacks=list(named_callbacks(settings).values()),
-        logger=[logger for logger in instantiate(settings.logger).values() if logger is not None],
-        _convert_="all",
-    )
-    Statistics.of(trainer)  # refused here if it is missing
-    return gan, datamodule, trainer
-
-
-def named_callbacks(settings: Any) -> "dict[str, Any]":
-    """The callbacks that the settings name, made.
-
-    Raises:
-        UserError: if something among them names none.
+    Args:
+        settings: all of them.
+        auto: whether a run is to start anew in its folder if it ended there before its first checkpoint.
     """
-    from hydra.utils import instantiate
-    from lightning.pytorch import Callback
-
-    made = {name: callback for name, callback in instantiate(settings["callbacks"]).items() if callback is not None}
-    for name, callback in made.items():
-        if not isinstance(callback, Callback):
-            raise UserError(
-                f"callbacks.{name} has settings but no _target_; choose callbacks that have it, or set it to null"
-            )
-    return made
-
-
-def _try_out(gan: "GAN", datamodule: "ImageDataModule") -> None:
-    """Compute both losses of two images, so that what cannot be computed is loud before anything is written."""
-    import torch
-
-    from gan_lightning.pixels import from_uint8
-    from gan_lightning.protocol import evaluating
-    from gan_lightning.sampling import draw
-
-    with torch.random.fork_rng(devices=[]), evaluating(gan.discriminator):
-        drawn = draw(gan.generator, 2, datamodule.num_classes, seed=0, device=gan.device)
-        if drawn.shape[1:] != tuple(datamodule.image_shape):
-            raise UserError(
-                f"model.generator draws images of {tuple(drawn.shape[1:])},"
-                f" but those of {datamodule.title} are {tuple(datamodule.image_shape)}"
-            )
-        real = from_uint8(datamodule.train_images[:2])
-        gan.try_out(real, from_uint8(drawn[: len(real)]), datamodule.split(train=True)[1][: len(real)])
-
-
-def _check_callbacks(settings: DictConfig, trainer: "Trainer", gan: "GAN") -> None:
-    """Refuse callbacks that ask for what this GAN does not have."""
-    from gan_lightning.callbacks.best_checkpoint import BestCheckpoint
-    from gan_lightning.callbacks.evaluation import Evaluation
-    from gan_lightning.callbacks.real_and_fake import RealAndFake
-    from gan_lightning.callbacks.samples import Samples
-    from gan_lightning.gan import statistics_of
-
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, BestCheckpoint):
-            callback.check(trainer, gan.objective.log_odds)
-        if isinstance(callback, Evaluation | RealAndFake | Samples):
-            gan.generator_with(callback.weights)
-    statistics = statistics_of(gan.objective, gan.penalty)
-    check_outcome(settings.optimized_metric, Evaluation.of(trainer), statistics, gan.objective.log_odds)
-
-
-def check_outcome(
-    metric: str | None, evaluation: "Evaluation | None", statistics: Iterable[str], log_odds: bool
-) -> None:
-    """See that a run with this evaluation, or none, and these statistics knows the metric to be optimised, if any is.
-
-    Raises:
-        UserError: if it does not.
-    """
-    from gan_lightning.callbacks.results import Results
-
-    known = Results.names(evaluation, statistics, log_odds)
-    if metric is not None and metric not in known:
-        raise UserError(f"optimized_metric is {metric}, but a run with these callbacks knows {', '.join(known)}")
-
-
-def _refuse_what_cannot_train(settings: DictConfig) -> None:
     import torch
     from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
     trainer = settings.trainer
     first_rank = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # the others may start later
-    if first_rank and Path(settings.output_dir, "config.yaml").exists() and not _goes_on_in_its_folder(settings):
-        raise _already_holds_a_run(settings)
-    for player in ("generator", "discriminator"):
-        rate = OmegaConf.select(settings, f"optimizer.{player}.lr")
+    held = Path(settings.output_dir, "config.yaml")
+    if first_rank and held.exists() and not _goes_on_in_its_folder(settings):
+        if not auto or list(Path(settings.output_dir).rglob("*.ckpt")):
+            raise _already_holds_a_run(settings)
+        held.unlink()
+    for key in ("optimizer.lr", "optimizer.generator.lr", "optimizer.discriminator.lr"):
+        rate = OmegaConf.select(settings, key, default=0)
         if not OmegaConf.is_dict(rate):  # a schedule, say
-            number(f"optimizer.{player}.lr", rate, at_least=0)
+            number(f"{key} (such as 1e-4)", rate, at_least=0)
     whole_number("seed", settings.seed, at_least=0)
     whole_number("trainer.max_epochs", trainer.max_epochs, at_least=1)
     whole_number("trainer.log_every_n_steps", trainer.log_every_n_steps, at_least=1)
@@ -278,6 +255,10 @@ def _multiplies_bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
+def _own_checkpoint(settings: DictConfig) -> Path:
+    return Path(settings.output_dir, CHECKPOINT)
+
+
 def _goes_on_in_its_folder(settings: DictConfig) -> bool:
     """Whether the checkpoint to go on from is the output folder's own."""
     if settings.ckpt_path is None:
@@ -286,8 +267,7 @@ def _goes_on_in_its_folder(settings: DictConfig) -> bool:
 
 
 def _already_holds_a_run(settings: DictConfig) -> UserError:
-    last = f"{settings.output_dir}/checkpoints/last.ckpt"
-    go_on = f", or go on with that one: {word('ckpt_path', last)}" if Path(last).exists() else ""
+    go_on = ", or go on with that one: ckpt_path=auto" if _own_checkpoint(settings).exists() else ""
     return UserError(f"{settings.output_dir} already holds a run; choose another output_dir{go_on}")
 
 
@@ -307,7 +287,7 @@ def _quieten_lightning() -> None:
 
     # The device is in our own first line; the rest are hints at other products.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # Statistics hands on what is left at the end of each epoch, however short.
+    # Statistics logs what is left at the end of each epoch, however short.
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging interval")
     # A resumed run writes into the folder of the run it goes on with.
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
@@ -317,6 +297,22 @@ def _quieten_lightning() -> None:
     warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
     # Lightning 2.6 with torch 2.15: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+
+
+def _go_on_where_it_was(settings: DictConfig, checkpoint: dict[str, Any]) -> None:
+    """Set what follows from where a checkpoint is in the training."""
+    if settings.logger.get("tensorboard") is not None:
+        # Points that the run had logged past the checkpoint are drawn anew.
+        OmegaConf.update(settings, "logger.tensorboard.purge_step", checkpoint["alternations"] + 1, force_add=True)
+    if settings.logger.get("csv") is not None:
+        # The rows so far stay in a file of their own, which Lightning would overwrite.
+        OmegaConf.update(settings, "logger.csv.version", f"from_{checkpoint['alternations']}", force_add=True)
+    if not is_between_epochs(checkpoint):
+        # The rest of the epoch is taken in the same steps, which Lightning counts.
+        at_a_time = checkpoint["hyper_parameters"]["gan"].get("alternations_per_step", 1)
+        if at_a_time != settings.gan.alternations_per_step:
+            log.info("gan.alternations_per_step=%d, as the epoch began", at_a_time)
+        settings.gan.alternations_per_step = at_a_time
 
 
 def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any]) -> None:
@@ -335,18 +331,21 @@ def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any]) 
 
 
 def _say_where(settings: DictConfig, more_epochs: int) -> None:
-    runs = os.path.dirname(settings.output_dir) or "."
     log.info("pictures:    %s (samples/ has one of each epoch)", settings.output_dir)
-    log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", shlex.quote(runs))
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return  # the sweep goes on with its jobs
-    replaced = ("ckpt_path=", "output_dir=", "trainer.max_epochs=", "hparams_search=")
-    go_on = [word for folder in config_dirs(sys.argv) for word in ("--config-dir", folder)]
-    go_on += [word for word in HydraConfig.get().overrides.task if not word.startswith(replaced)]
+    if settings.logger.get("tensorboard") is not None:
+        folder = shlex.quote(settings.output_dir)
+        log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", folder)
+    limits = ("trainer.max_epochs=", "trainer.max_time=", "trainer.max_steps=")
+    replaced = ("ckpt_path=", "output_dir=", "hparams_search=", *limits)  # the limits are those of this try
+    go_on = [argument for folder in config_dirs(sys.argv) for argument in ("--config-dir", folder)]
+    task = list(HydraConfig.get().overrides.task)
+    added = prefer_choices([*go_on, *task])[len(go_on) : -len(task)]  # as it will be again
+    go_on += [each for each in task if not each.startswith(replaced) and each not in added]
     go_on.append(f"trainer.max_epochs={more_epochs}")
-    last = f"{settings.output_dir}/checkpoints/last.ckpt"
-    if Path(last).exists():
-        go_on += [word("output_dir", settings.output_dir), word("ckpt_path", last)]
+    if _own_checkpoint(settings).exists():
+        go_on += [override("output_dir", settings.output_dir), "ckpt_path=auto"]
     log.info("to go on:    python -m gan_lightning.train %s", shlex.join(go_on))
 
 

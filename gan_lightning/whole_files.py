@@ -28,9 +28,9 @@ def _without_nan(content: Any) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """What such a file holds; None if it is damaged."""
+    """What such a file holds; None if it is damaged, or not there."""
     try:
         content = json.loads(path.read_text())
-    except ValueError:  # not JSON, or not text
+    except (ValueError, FileNotFoundError):  # not JSON, not text, or nothing at all
         return None
     return content if isinstance(content, dict) else None

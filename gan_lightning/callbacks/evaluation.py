@@ -1,8 +1,9 @@
 """How good the generator is, while it trains."""
 
 import contextlib
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -10,28 +11,25 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from gan_lightning.checks import whole_number
 from gan_lightning.data.base import ImageDataModule
-from gan_lightning.errors import UserError
-from gan_lightning.evaluation import (
-    DivergedError,
-    Images,
-    Reference,
-    Subject,
-    check_generated,
-    feature_space,
-    metrics_named,
-)
+from gan_lightning.data.pixels import to_uint8
+from gan_lightning.errors import UserError, whole_number
+from gan_lightning.features.named import feature_space
 from gan_lightning.features.space import Description, FeatureSpace, describe
-from gan_lightning.pixels import to_uint8
-from gan_lightning.sampling import generate, judged, seeded_latent
+from gan_lightning.measures.catalogue import measures_named
+from gan_lightning.measures.metrics import METRICS
+from gan_lightning.measures.subject import DivergedError, Images, Reference, Subject, check_generated
+from gan_lightning.players.sampling import generate, judged, seeded_latent
+
+log = logging.getLogger(__name__)
 
 BATCH_SIZE = 500
 """Images that a network sees at a time."""
 
 
 class Evaluation(Callback):
-    """Measures the generator every so many epochs and after the last, to TensorBoard and to `callback_metrics`.
+    """Measures the generator every so many epochs and after the last, to loggers, the log, `callback_metrics` and the
+    GAN's history.
 
     Samples come from latents that `seed` alone decides, so that training's random numbers, and with them the trained
     weights, are the same with it and without. Several processes share the work and get the same numbers as one alone.
@@ -40,23 +38,20 @@ class Evaluation(Callback):
     Args:
         every_n_epochs: how often.
         num_samples: generated images, and as many test images if there are.
-        metrics: some of those that `gan_lightning.evaluation` has; all for None.
+        measures: some of those in `gan_lightning.measures.catalogue`; all for None.
         features: the space they compare images in.
         seed: of the samples' latents.
         weights: of the generator: `raw`, those of the last step; `ema`, their average; None, that if there is one.
 
-    Attributes:
-        latest: the numbers of the last evaluation. A checkpoint holds them.
-
     Raises:
-        ValueError: if a setting is not a whole number or too small, or there is no such metric.
+        ValueError: if a setting is not a whole number or too small, or there is no such measure.
     """
 
     def __init__(
         self,
         every_n_epochs: int = 5,
         num_samples: int = 2000,
-        metrics: Sequence[str] | None = ("frechet", "neighbourhoods", "modes"),
+        measures: Sequence[str] | None = ("frechet", "neighbourhoods", "modes"),
         features: str = "classifier",
         seed: int = 0,
         weights: str | None = None,
@@ -66,41 +61,43 @@ class Evaluation(Callback):
         whole_number("seed", seed, at_least=0)
         self.every_n_epochs = every_n_epochs
         self.num_samples = num_samples
-        self.metrics = metrics_named(metrics, features)
+        self.measures = measures_named(measures, features)
         self.features = features
         self.seed = seed
         self.weights = weights
-        self.latest: dict[str, float] = {}
+        self._evaluations: dict[int, dict[str, float]] = {}
         self._device = torch.device("cpu")
         self._num_train_images: int | None = None
         self._space: FeatureSpace | None = None
         self._reference: Reference | None = None
 
     @classmethod
-    def of(cls, trainer: Trainer) -> "Evaluation | None":
-        """The one among the trainer's callbacks, if there is one."""
-        found = (callback for callback in trainer.callbacks if isinstance(callback, cls))  # type: ignore[attr-defined]
-        return next(found, None)
+    def among(cls, callbacks: Iterable[Callback]) -> "Evaluation | None":
+        """The one among some callbacks, if there is one."""
+        return next((callback for callback in callbacks if isinstance(callback, cls)), None)
 
-    def quantities(self, log_odds: bool) -> list[str]:
-        """The names of the numbers that an evaluation gives of a GAN whose logits are log-odds, or scores."""
-        return [name for metric in self.metrics.values() for name in metric.names(log_odds)]
+    def metrics(self, log_odds: bool) -> list[str]:
+        """The names of the metrics that an evaluation gives of a GAN whose logits are log-odds, or scores."""
+        return [name for measure in self.measures.values() for name in measure.metrics_of(log_odds)]
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._evaluations = pl_module.history.evaluations  # type: ignore[assignment, union-attr]
 
     def prepare(self, trainer: Trainer, data: ImageDataModule, gan: Any) -> None:
         """Have everything ready, and measure the untrained generator, so that what would fail fails before training.
 
         Raises:
-            UserError: if the feature space is not to be had, or a metric refuses so few images.
+            UserError: if the feature space is not to be had, or a measure refuses so few images.
         """
-        if any(metric.needs_features for metric in self.metrics.values()):
+        if any(measure.needs_features for measure in self.measures.values()):
             self._space = feature_space(self.features, data)
         self._device = trainer.strategy.root_device
         self._num_train_images = data.num_train_images
         self._reference = Reference(data, self.num_samples, self._describe)
         subject = self._subject(gan)
-        for name, metric in self.metrics.items():
+        for name, measure in self.measures.items():
             try:
-                metric.measure(subject, self._reference)
+                measure.take(subject, self._reference)
             except ValueError as reason:
                 raise UserError(
                     f"callbacks.evaluation: {name}: {reason} (num_samples={self.num_samples},"
@@ -115,27 +112,31 @@ class Evaluation(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self.is_due(trainer):
             return
-        self.latest = trainer.strategy.broadcast(self.measure(pl_module))
+        epoch = trainer.current_epoch + 1
+        metrics = self._evaluations[epoch] = trainer.strategy.broadcast(self.measure(pl_module))
         for logger in trainer.loggers:
-            scalars = {f"evaluation/{name}": value for name, value in self.latest.items()}
+            scalars = {f"evaluation/{name}": value for name, value in metrics.items()}
             logger.log_metrics(scalars, step=pl_module.alternations)  # type: ignore[arg-type]
-        for name, value in self.latest.items():
+        for name, value in metrics.items():
             pl_module.log(name, value, logger=False, sync_dist=True)
+        if trainer.is_global_zero:
+            shown = (f"{METRICS[name].title.strip()} {value:.4g}" for name, value in metrics.items())
+            log.info("epoch %d: %s", epoch, ", ".join(shown))
 
     def measure(self, gan: Any) -> dict[str, float]:
-        """Every quantity of the players as they are now; NaN where a metric cannot be taken, as of images of NaN."""
+        """Every metric of the players as they are now; NaN where a measure cannot be taken, as of images of NaN."""
         assert self._reference is not None
-        values = dict.fromkeys(self.quantities(gan.objective.log_odds), math.nan)
+        metrics = dict.fromkeys(self.metrics(gan.objective.log_odds), math.nan)
         with contextlib.suppress(DivergedError):
             subject = self._subject(gan)
-            for metric in self.metrics.values():
+            for measure in self.measures.values():
                 with contextlib.suppress(ValueError):  # prepare() has seen that the settings are not to blame
-                    values |= metric.measure(subject, self._reference)
-        return values
+                    metrics |= measure.take(subject, self._reference)
+        return metrics
 
     def _subject(self, gan: Any) -> Subject:
         assert self._reference is not None
-        generator, labels = gan.generator_with(self.weights), self._reference.labels
+        generator, labels = gan.ema.choose(gan.generator, self.weights), self._reference.labels
         latent = seeded_latent(generator, self.num_samples, self.seed)
 
         def drawn(latent: Tensor, labels: Tensor) -> tuple[Tensor]:
@@ -163,10 +164,12 @@ class Evaluation(Callback):
         return logits
 
     def state_dict(self) -> dict[str, Any]:
-        return {"latest": self.latest}
+        return {"evaluations": dict(self._evaluations)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.latest = dict(state["latest"])
+        self._evaluations.clear()
+        earlier = {0: state["latest"]} if state.get("latest") else {}  # versions that kept the last alone
+        self._evaluations.update(state.get("evaluations", earlier))
 
 
 def _shared(

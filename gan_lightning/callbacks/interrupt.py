@@ -16,8 +16,7 @@ class Interrupt(Checkpoint):
     """On Ctrl-C, or when asked to terminate, finishes the training step, writes a checkpoint and stops.
 
     A signal that cut an alternation in two would leave a state that no uninterrupted run passes through. A second
-    signal stops at once. Lightning runs checkpoint callbacks after all others, in the order given: this is to be the
-    last of them.
+    signal stops at once.
 
     Args:
         path: of the checkpoint.

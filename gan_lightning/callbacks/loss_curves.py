@@ -6,7 +6,6 @@ from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 
 from gan_lightning.callbacks.picture import Picture
-from gan_lightning.callbacks.statistics import Statistics
 
 ANSWERS = {
     "mean answer of D": {"real_probability": "real images", "fake_probability": "generated images"},
@@ -22,12 +21,14 @@ class LossCurves(Picture):
     """
 
     def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        history = Statistics.of(trainer).history
+        history: Any = pl_module.history
         loader: Any = trainer.train_dataloader
         objective: Any = pl_module.objective
         an_epoch = loader.sampler.num_batches(trainer.num_training_batches)
         panels = {"loss": {"discriminator_loss": "discriminator", "generator_loss": "generator"}} | {
-            title: names for title, names in ANSWERS.items() if any(names.keys() <= point.keys() for point in history)
+            title: names
+            for title, names in ANSWERS.items()
+            if any(names.keys() <= point.keys() for point in history.points)
         }
         marks = {"mean answer of D": 0.5}
         if objective.equilibrium_loss is not None:
@@ -35,8 +36,8 @@ class LossCurves(Picture):
         figure = Figure(figsize=(8, 1 + 3 * len(panels)), layout="constrained")
         for axes, (title, names) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels.items(), strict=True):
             for name, label in names.items():
-                points = [(point["alternation"] / an_epoch, point[name]) for point in history if name in point]
-                axes.plot(*zip(*points, strict=True), label=label)
+                curve = [(point["alternation"] / an_epoch, point[name]) for point in history.points if name in point]
+                axes.plot(*zip(*curve, strict=True), label=label)
             if title in marks:
                 axes.axhline(
                     marks[title], color="gray", linestyle="--", linewidth=1, label=f"{marks[title]:.3g}: D cannot tell"

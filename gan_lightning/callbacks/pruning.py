@@ -5,9 +5,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from gan_lightning.callbacks.evaluation import Evaluation
-from gan_lightning.callbacks.statistics import Statistics
-from gan_lightning.study import STUDY, open_study_file
+from gan_lightning.sweeps.study import STUDY, open_study_file
 
 
 class Pruning(Callback):
@@ -17,7 +15,7 @@ class Pruning(Callback):
     that the training's statistics give.
 
     Args:
-        quantity: the metric.
+        metric: that of the search.
         journal: the file that holds the study.
         trial: its number in the study.
         pruner: of Optuna; decides which trials are hopeless.
@@ -26,8 +24,8 @@ class Pruning(Callback):
         pruned: whether the trial was ended early.
     """
 
-    def __init__(self, quantity: str, journal: str, trial: int, pruner: Any) -> None:
-        self.quantity = quantity
+    def __init__(self, metric: str, journal: str, trial: int, pruner: Any) -> None:
+        self.metric = metric
         self.pruned = False
         self._journal = journal
         self._number = trial
@@ -54,7 +52,5 @@ class Pruning(Callback):
 
     def _value(self, trainer: Trainer, gan: Any) -> float | None:
         """The metric after the epoch at hand; None if it was not measured."""
-        evaluation = Evaluation.of(trainer)
-        if evaluation is not None and self.quantity in evaluation.quantities(gan.objective.log_odds):
-            return evaluation.latest[self.quantity] if evaluation.is_due(trainer) else None
-        return Statistics.of(trainer).last_epoch()[self.quantity]
+        measured = gan.history.evaluations.get(trainer.current_epoch + 1, {})
+        return measured.get(self.metric, gan.history.last_epoch().get(self.metric))

@@ -7,8 +7,8 @@ from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 
 from gan_lightning.callbacks.picture import Picture
-from gan_lightning.checks import whole_number
-from gan_lightning.sampling import draw, grid
+from gan_lightning.errors import whole_number
+from gan_lightning.players.sampling import draw, grid
 
 
 class RealAndFake(Picture):
@@ -34,7 +34,7 @@ class RealAndFake(Picture):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         images = data.train_images
         real = images[torch.linspace(0, len(images) - 1, self.num_samples).long()]
-        generator = gan.generator_with(self.weights)
+        generator = gan.ema.choose(gan.generator, self.weights)
         fake = draw(generator, self.num_samples, data.num_classes, self.seed, gan.device)
         figure = Figure(figsize=(10, 5.4), layout="constrained")
         for axes, title, shown in zip(figure.subplots(1, 2), ("real", "generated"), (real, fake), strict=True):

@@ -1,17 +1,21 @@
 """The results of a finished run."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from gan_lightning.callbacks.evaluation import Evaluation
-from gan_lightning.callbacks.statistics import Statistics
-from gan_lightning.hyperparameters import hyperparameters
+from gan_lightning.errors import UserError
+from gan_lightning.objectives import Objective
+from gan_lightning.penalties import Penalty, statistics_of
+from gan_lightning.settings import hyperparameters
 from gan_lightning.whole_files import write_json
+
+if TYPE_CHECKING:
+    from gan_lightning.callbacks.evaluation import Evaluation
 
 
 class Results(Callback):
@@ -22,10 +26,12 @@ class Results(Callback):
 
     Args:
         path: of the JSON file.
+        hyperparameters: those that TensorBoard shows; None for all. A sweep names those that it varies.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, hyperparameters: Sequence[str] | None = None) -> None:
         self.path = Path(path)
+        self.hyperparameters = hyperparameters
         self._seconds = 0.0
         self._since = 0.0
 
@@ -34,16 +40,14 @@ class Results(Callback):
         if trainer.is_global_zero:
             self.path.unlink(missing_ok=True)  # of the run that this one goes on with
         for logger in trainer.loggers:
-            logger.log_hyperparams(hyperparameters(dict(pl_module.hparams)))
+            logger.log_hyperparams(self._shown(pl_module))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        history = Statistics.of(trainer).history
-        stopped_early = trainer.current_epoch != trainer.max_epochs  # by +trainer.max_time=…, say
-        if not trainer.is_global_zero or not history or stopped_early:
+        history: Any = pl_module.history
+        stopped_early = trainer.current_epoch != trainer.max_epochs  # by trainer.max_time, say
+        if not trainer.is_global_zero or not history.points or stopped_early:
             return
-        means = Statistics.of(trainer).last_epoch()
-        evaluation = Evaluation.of(trainer)
-        outcomes = means if evaluation is None else means | evaluation.latest
+        outcomes = history.last_evaluation() | history.last_epoch()
         results: dict[str, Any] = {
             "epochs": trainer.current_epoch,
             "alternations": pl_module.alternations,
@@ -54,21 +58,22 @@ class Results(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(
-                    hyperparameters(dict(pl_module.hparams)),
+                    self._shown(pl_module),
                     {f"final/{name}": value for name, value in outcomes.items()},
                     step=pl_module.alternations,  # type: ignore[arg-type]
                 )
 
-    @staticmethod
-    def names(evaluation: Evaluation | None, statistics: Iterable[str], log_odds: bool) -> list[str]:
-        """What will be known of the outcome of a run with this evaluation, or without one.
-
-        Args:
-            evaluation: the callback.
-            statistics: the names of what a training step returns.
-            log_odds: whether the discriminator's logits are log-odds, not scores.
-        """
-        return [*statistics, "images_per_second", *([] if evaluation is None else evaluation.quantities(log_odds))]
+    def _shown(self, gan: Any) -> dict[str, Any]:
+        """What loggers are told: nothing that is null, and only such types as TensorBoard takes."""
+        settings = hyperparameters(dict(gan.hparams))
+        names = [""] if self.hyperparameters is None else self.hyperparameters
+        chosen = {
+            key: value
+            for name in names
+            for key, value in settings.items()
+            if value is not None and f"{key}.".startswith(f"{name}." if name else "")
+        }
+        return {key: each if isinstance(each, bool | int | float | str) else str(each) for key, each in chosen.items()}
 
     def _total_seconds(self) -> float:
         return self._seconds + time.perf_counter() - self._since
@@ -78,3 +83,17 @@ class Results(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._seconds = state["seconds"]
+
+
+def check_optimized_metric(
+    metric: str | None, objective: Objective, penalty: Penalty | None, evaluation: "Evaluation | None"
+) -> None:
+    """See that the results of a run with these objects hold the metric to be optimised, if any is.
+
+    Raises:
+        UserError: if they will not.
+    """
+    measured = [] if evaluation is None else evaluation.metrics(objective.log_odds)
+    known = [*statistics_of(objective, penalty), "images_per_second", *measured]
+    if metric is not None and metric not in known:
+        raise UserError(f"optimized_metric is {metric}, but a run with these callbacks knows {', '.join(known)}")

@@ -4,14 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
-from gan_lightning.checks import whole_number
-from gan_lightning.sampling import draw, grid, save_png
+from gan_lightning.errors import whole_number
+from gan_lightning.players.sampling import draw, grid, save_png
 
 
 class Samples(Callback):
-    """Writes a grid of samples from the same latents after each epoch: a PNG, and an image in TensorBoard.
+    """Writes a grid of samples from the same latents after each epoch: a PNG, and an image in TensorBoard or
+    Weights & Biases.
 
     Args:
         folder: where `epoch_0001.png` … are written.
@@ -33,7 +34,7 @@ class Samples(Callback):
             return
         gan: Any = pl_module
         num_classes: int = trainer.datamodule.num_classes  # type: ignore[attr-defined]
-        generator = gan.generator_with(self.weights)
+        generator = gan.ema.choose(gan.generator, self.weights)
         picture = grid(draw(generator, self.num_samples, num_classes, self.seed, gan.device))
         self.folder.mkdir(parents=True, exist_ok=True)
         save_png(picture, self.folder / f"epoch_{trainer.current_epoch + 1:04d}.png")
@@ -41,3 +42,5 @@ class Samples(Callback):
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("samples", picture, gan.alternations)
                 logger.experiment.flush()
+            elif isinstance(logger, WandbLogger):
+                logger.log_image("samples", [picture.permute(1, 2, 0).numpy()], step=gan.alternations)

@@ -7,8 +7,6 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from gan_lightning.errors import UserError
-
 TAGS = {
     "generator_loss": "loss/generator",
     "discriminator_loss": "loss/discriminator",
@@ -31,42 +29,23 @@ def tag(name: str) -> str:
 
 
 class Statistics(Callback):
-    """Averages what the training steps return and hands the averages on, every `trainer.log_every_n_steps`
-    alternations.
+    """Averages what the training steps return, and logs the averages every `trainer.log_every_n_steps` alternations: to
+    the loggers, and as a point of the GAN's history.
 
     Between these points the values stay on their device, so that no step waits for them. The x-axis, here and for
     the pictures, is the number of alternations, which does not depend on k.
-
-    Attributes:
-        history: for each point, in order: `alternation`, `epoch` (counted from 1), `images_per_second` (real images)
-            and whatever the training steps returned, by name. A checkpoint holds it.
     """
 
     def __init__(self) -> None:
-        self.history: list[dict[str, float]] = []
+        self._points: list[dict[str, float]] = []
         self._names: list[str] = []
         self._sum: Tensor | None = None
         self._count = 0
         self._images = 0
         self._since = 0.0
 
-    @classmethod
-    def of(cls, trainer: Trainer) -> "Statistics":
-        """The one among the trainer's callbacks.
-
-        Raises:
-            UserError: if there is none.
-        """
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, cls):
-                return callback
-        raise UserError("the other callbacks read callbacks.statistics; leave it in")
-
-    def last_epoch(self) -> dict[str, float]:
-        """The means over the last epoch's points of what they all have."""
-        last = [point for point in self.history if point["epoch"] == self.history[-1]["epoch"]]
-        names = [name for name in last[-1] if name not in ("alternation", "epoch")]
-        return {name: sum(point[name] for point in last) / len(last) for name in names}
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._points = pl_module.history.points  # type: ignore[assignment, union-attr]
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._since = time.perf_counter()
@@ -82,15 +61,15 @@ class Statistics(Callback):
         self._count += alternations
         self._images += batch[1].numel() * trainer.world_size
         if self._count >= trainer.log_every_n_steps:  # type: ignore[attr-defined]
-            self._hand_on(trainer, pl_module)
+            self._log(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._count:
-            self._hand_on(trainer, pl_module)
+            self._log(trainer, pl_module)
         # Checkpoints are named after it, like the pictures: epochs are counted from 1.
         pl_module.log("epoch", trainer.current_epoch + 1.0, logger=False, sync_dist=True)
 
-    def _hand_on(self, trainer: Trainer, pl_module: Any) -> None:
+    def _log(self, trainer: Trainer, pl_module: Any) -> None:
         assert self._sum is not None
         means = dict(zip(self._names, (self._sum / self._count).tolist(), strict=True))
         seconds = time.perf_counter() - self._since
@@ -100,7 +79,7 @@ class Statistics(Callback):
             "images_per_second": self._images / seconds,
             **means,
         }
-        self.history.append(point)
+        self._points.append(point)
         scalars = {tag(name): mean for name, mean in means.items()}
         for logger in trainer.loggers:
             logger.log_metrics(
@@ -112,10 +91,10 @@ class Statistics(Callback):
     def state_dict(self) -> dict[str, Any]:
         # A checkpoint in mid-epoch falls between two points.
         unfinished = None if self._sum is None else self._sum.tolist()
-        return {"history": self.history, "names": self._names, "sum": unfinished, "count": self._count}
+        return {"history": self._points, "names": self._names, "sum": unfinished, "count": self._count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.history = list(state["history"])
+        self._points[:] = state["history"]
         self._names = state.get("names", list(TAGS)[:5])  # earlier versions had these alone
         self._sum = None if state["sum"] is None else torch.tensor(state["sum"])
         self._count = state["count"]

@@ -1,13 +1,13 @@
 """The training as a film."""
 
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from PIL import Image
 
 from gan_lightning.callbacks.picture import Picture
-from gan_lightning.callbacks.statistics import Statistics
-from gan_lightning.checks import number
+from gan_lightning.errors import number
 
 
 class TrainingGif(Picture):
@@ -27,8 +27,9 @@ class TrainingGif(Picture):
 
     def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Later epochs may be there from a run that went on differently from the same checkpoint.
-        last = Statistics.of(trainer).history[-1:]
-        paths = [self.folder / f"epoch_{epoch + 1:04d}.png" for point in last for epoch in range(int(point["epoch"]))]
+        history: Any = pl_module.history
+        epochs = int(history.points[-1]["epoch"]) if history.points else 0
+        paths = [self.folder / f"epoch_{epoch + 1:04d}.png" for epoch in range(epochs)]
         grids = [path for path in paths if path.exists()]
         if not grids:
             return

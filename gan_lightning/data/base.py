@@ -7,9 +7,9 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
 
-from gan_lightning.checks import whole_number
+from gan_lightning.data.pixels import from_uint8
 from gan_lightning.data.shuffled_batches import ResumableLoader, ShuffledBatches
-from gan_lightning.pixels import from_uint8
+from gan_lightning.errors import whole_number
 
 
 class ImageDataModule(LightningDataModule):

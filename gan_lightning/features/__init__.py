@@ -1,1 +1,1 @@
-"""Where images become points that metrics compare: one feature space a file."""
+"""Where images become points that measures compare: one feature space a file."""

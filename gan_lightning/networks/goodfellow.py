@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.checks import number, whole_number
-from gan_lightning.networks import players
+from gan_lightning.errors import number, whole_number
+from gan_lightning.networks import base
 from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.maxout import Maxout
 
@@ -19,7 +19,7 @@ def _uniform_weights(network: nn.Module, scale: float) -> None:
             nn.init.zeros_(layer.bias)
 
 
-class Generator(players.Generator):
+class Generator(base.Generator):
     """z uniform, two ReLU layers, sigmoid pixels; weights uniform in ±`weight_scale`, biases 0.
 
     Args:
@@ -62,7 +62,7 @@ class Generator(players.Generator):
         return torch.tanh(self.output(self.hidden(latent)) / 2).unflatten(1, self.image_shape)
 
 
-class Discriminator(players.Discriminator):
+class Discriminator(base.Discriminator):
     """Two Maxout layers under dropout; weights uniform in ±`weight_scale`, biases 0.
 
     Args:

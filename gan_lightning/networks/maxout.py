@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.checks import whole_number
+from gan_lightning.errors import whole_number
 
 
 class Maxout(nn.Module):

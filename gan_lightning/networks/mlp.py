@@ -6,13 +6,13 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gan_lightning.checks import number, whole_number
-from gan_lightning.networks import players
+from gan_lightning.errors import number, whole_number
+from gan_lightning.networks import base
 from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.maxout import Maxout
 
 
-class Generator(players.Generator):
+class Generator(base.Generator):
     """Linear layers with LeakyReLU between them and Tanh at the end.
 
     Args:
@@ -33,6 +33,8 @@ class Generator(players.Generator):
     ) -> None:
         super().__init__(latent_dim)
         number("negative_slope", negative_slope, at_least=0)
+        if not isinstance(hidden_dims, Sequence) or isinstance(hidden_dims, str):
+            raise ValueError(f"hidden_dims must be a list of widths, such as [512,1024], not {hidden_dims!r}")
         for width in hidden_dims:
             whole_number("each of hidden_dims", width, at_least=1)
         layers: list[nn.Module] = []
@@ -48,7 +50,7 @@ class Generator(players.Generator):
         return self.layers(latent)
 
 
-class Discriminator(players.Discriminator):
+class Discriminator(base.Discriminator):
     """Linear, LeakyReLU, Dropout, Maxout, Dropout, Linear.
 
     Args:

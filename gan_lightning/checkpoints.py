@@ -1,0 +1,223 @@
+"""Checkpoints: finding and reading them, what of them is trusted, and their players made anew.
+
+A checkpoint may come from a stranger, and making what it names would run any code. So it is read as data, and what it
+names is looked at first, all of it: only classes of this project are made, torch's layers, and those of modules that
+the user vouches for.
+"""
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gan_lightning.building import build_player, locate, target_of
+from gan_lightning.errors import UserError, one_line, true_or_false, whole_number
+from gan_lightning.mistakes import LIBRARIES
+from gan_lightning.paths import expand, with_numbers
+from gan_lightning.settings import as_of_today
+
+if TYPE_CHECKING:
+    from torch import nn
+
+OURS = {
+    "dataset": "gan_lightning.data",
+    "generator": "gan_lightning.networks",
+    "discriminator": "gan_lightning.networks",
+}
+"""Where the project's own classes are."""
+LAYERS = "torch.nn"
+"""Where torch's layers are."""
+AVERAGE = "ema.network."
+"""How the names of a generator's averaged weights begin in a checkpoint."""
+
+
+def find_checkpoints(ckpt: Any) -> list[Path]:
+    """The checkpoints that paths stand for, one or a list: files, folders of runs or sweeps, and patterns of these.
+
+    A run's folder stands for its last checkpoint, any other folder for the last one of every run below it.
+
+    Raises:
+        UserError: if one of them stands for none.
+    """
+    found: list[Path] = []
+    if ckpt in ("", []):
+        raise UserError("ckpt is empty; it takes a run's folder or a checkpoint")
+    for pattern in [ckpt] if isinstance(ckpt, str) else map(str, ckpt):
+        paths = expand(pattern)
+        if paths != [Path(pattern)]:
+            paths = [match for match in paths if match.suffix == ".ckpt" or _runs_in(match)]
+            if not paths:
+                raise UserError(f"no run and no checkpoint is called {pattern}")
+        for one in paths:
+            if one.is_dir() and not _runs_in(one):
+                raise UserError(f"there is no run in {one}; a run leaves checkpoints/last.ckpt in its folder")
+            found += _runs_in(one) if one.is_dir() else [one]
+    return list(dict.fromkeys(found))
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    last = folder / "checkpoints" / "last.ckpt"
+    return [last] if last.exists() else sorted(folder.glob("**/checkpoints/last.ckpt"), key=with_numbers)
+
+
+def read_checkpoint(path: str) -> dict[str, Any]:
+    """A checkpoint of this project, read as data: nothing in the file is run.
+
+    Raises:
+        UserError: if there is no such file, it cannot be read, or it is not a checkpoint of this project.
+    """
+    import torch  # not needed to find the configuration
+
+    if not Path(path).is_file():
+        raise UserError(f"there is no checkpoint at {path}; a run leaves its own in checkpoints/last.ckpt")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as reason:
+        raise UserError(f"cannot read {path}: {reason.strerror}") from reason
+    except Exception as reason:  # torch raises many kinds, depending on where the file stops making sense
+        raise UserError(f"{path} is not a checkpoint, or it is damaged") from reason
+    try:
+        # Until there were others, all data sets had ten classes, and all logits were log-odds.
+        # By way of JSON, which knows nothing but dicts, lists, numbers and text, and nothing that holds itself.
+        facts = {"num_classes": 10, "log_odds": True, **json.loads(json.dumps(checkpoint["hyper_parameters"]))}
+        checkpoint |= {"hyper_parameters": as_of_today(facts), "path": path}
+        _check_facts(facts)
+        epochs_of(checkpoint)
+        is_between_epochs(checkpoint)
+        if not all(isinstance(name, str) for name in checkpoint["state_dict"]):
+            raise TypeError
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise UserError(f"{path} is not a checkpoint of this project") from None
+    return checkpoint
+
+
+def _check_facts(settings: dict[str, Any]) -> None:
+    """What a checkpoint's settings need to be so that its players can be made.
+
+    Raises:
+        KeyError, TypeError, ValueError: if they are not.
+    """
+    for group in ("dataset", "gan", "model", "objective", "trainer"):
+        if not isinstance(settings[group], dict):
+            raise TypeError
+    if len(settings["image_shape"]) != 3:
+        raise ValueError
+    for value in (*settings["image_shape"], settings["num_classes"]):
+        whole_number("a fact", value, at_least=1)
+    whole_number("seed", settings["seed"], at_least=0)
+    true_or_false("log_odds", settings["log_odds"])
+
+
+def epochs_of(checkpoint: dict[str, Any]) -> int:
+    """How many epochs a checkpoint has been trained for."""
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    whole_number("epochs", epochs, at_least=0)
+    return epochs
+
+
+def is_between_epochs(checkpoint: dict[str, Any]) -> bool:
+    """Whether a checkpoint was written when an epoch was over."""
+    return checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
+
+
+def has_average(checkpoint: dict[str, Any]) -> bool:
+    """Whether a checkpoint has averaged weights of its generator."""
+    return any(name.startswith(AVERAGE) for name in checkpoint["state_dict"])
+
+
+def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw") -> "nn.Module":
+    """The `generator` or the `discriminator` of a checkpoint, on the CPU.
+
+    Args:
+        checkpoint: one in which all that is made here is trusted, see :func:`check_trust`.
+        player: which of the two.
+        weights: of a generator, `raw` or `ema`.
+
+    Raises:
+        UserError: if the weights do not fit the class as it is now.
+    """
+    settings = checkpoint["hyper_parameters"]
+    network = build_player(settings, player, settings["image_shape"], settings["num_classes"])
+    prefix = AVERAGE if weights == "ema" else f"{player}."
+    state = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)}
+    try:
+        network.load_state_dict({name.removeprefix(prefix): value for name, value in state.items()})
+    except RuntimeError as reason:
+        raise UserError(f"the weights in {checkpoint['path']} do not fit its {player}: {one_line(reason)}") from reason
+    return network
+
+
+def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[str]) -> None:
+    """See that whatever a checkpoint would have made is of a trusted class, before any of it is made.
+
+    Trusted are this project's networks and data sets, torch's layers, and what the modules define that the user vouches
+    for. These cannot be Python's own or a library's: their classes and functions can be made to run anything.
+
+    Args:
+        settings: the checkpoint's.
+        parts: what will be made: `generator`, `discriminator`, `dataset`.
+        trust: the modules, with what is below them, that the user vouches for.
+
+    Raises:
+        UserError: if something is of another class.
+    """
+    for part in parts:
+        node = settings["dataset"] if part == "dataset" else settings["model"].get(part)
+        target_of(node, f"the checkpoint's {part}")
+        for target in _targets(node, part):
+            module = target.rpartition(".")[0]
+            if is_of_a_library(target):
+                raise UserError(f"the checkpoint's {part} is {target}; of {module} nothing is made here")
+            if not _is_below(target, (OURS[part], LAYERS, *trust)):
+                raise UserError(
+                    f"the checkpoint's {part} is {target}, which is not this project's own, and making it runs the"
+                    f" code of {module}; if you trust that, say trust=[{','.join([*trust, module])}]"
+                )
+        for target in _targets(node, part):
+            found = locate(target, f"the checkpoint's {part}")
+            if not (inspect.isclass(found) or (inspect.isfunction(found) and _is_below(target, trust))):
+                raise UserError(f"the checkpoint's {part} is {target}, which is no class")
+            home = found.__module__
+            if not _is_below(home, (OURS[part], LAYERS, *trust)) or is_of_a_library(home):  # imported there
+                raise UserError(
+                    f"the checkpoint's {part} is {target}, which is defined in {home}; if you trust that, too, say"
+                    f" trust=[{','.join([*trust, home])}]"
+                )
+
+
+def _targets(node: Any, part: str) -> Iterator[str]:
+    """Every `_target_` in a part of a checkpoint's settings.
+
+    Raises:
+        UserError: if one is no name, or something is to be computed, `${…}`, which could read what is not its own.
+    """
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key != "_target_":
+                yield from _targets(value, part)
+            elif isinstance(value, str) and re.fullmatch(r"\w+(\.\w+)+", value, re.ASCII):
+                yield value
+            else:
+                raise UserError(f"the checkpoint's {part} has a _target_ that names no class")
+    elif isinstance(node, list):
+        for value in node:
+            yield from _targets(value, part)
+    elif isinstance(node, str) and "${" in node:
+        raise UserError(f"the checkpoint's {part} has a setting that would have to be computed")
+
+
+def _is_below(name: str, modules: Sequence[str]) -> bool:
+    """Whether a dotted name is one of the modules, or in one of them."""
+    return f"{name}.".startswith(tuple(f"{module}." for module in modules))
+
+
+def is_of_a_library(name: str) -> bool:
+    """Whether a module, or what is in it, is of Python's or of a library that this project stands on.
+
+    Torch's layers are not meant, which may be made like the project's own.
+    """
+    root = name.partition(".")[0]
+    return (root in sys.stdlib_module_names or root in LIBRARIES) and not _is_below(name, (LAYERS,))

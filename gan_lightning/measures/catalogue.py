@@ -1,0 +1,151 @@
+"""Which measures there are: what each asks of images, and the metrics that it gives."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from gan_lightning.features.classifier import NUM_POINTS_DIMS
+from gan_lightning.measures import published
+from gan_lightning.measures.equilibrium import equilibrium, mean_scores
+from gan_lightning.measures.frechet import frechet_distance
+from gan_lightning.measures.inception_score import inception_score
+from gan_lightning.measures.kernel import kernel_distance
+from gan_lightning.measures.memorisation import memorisation
+from gan_lightning.measures.metrics import METRICS
+from gan_lightning.measures.modes import modes_and_divergence
+from gan_lightning.measures.neighbourhoods import neighbourhoods
+from gan_lightning.measures.parzen import FINE_SIGMAS, OFFICIAL_SIGMAS, parzen_likelihoods
+from gan_lightning.measures.subject import DivergedError, Reference, Subject
+
+NUM_NEIGHBOURS_SOUGHT = 1000
+"""Images whose nearest training image is sought; their median needs no more."""
+
+PROBABILITIES = ("training_probability", "held_out_probability", "generated_probability", "held_out_accuracy")
+SCORES = ("training_score", "held_out_score", "generated_score", "held_out_gap")
+"""What is said of a discriminator whose logits are log-odds, and of one whose logits are scores."""
+
+
+def _parzen(subject: Subject, reference: Reference) -> dict[str, float]:
+    sets = (subject.images.vectors, reference.validation.vectors, reference.held_out.vectors)
+    values: dict[str, float] = {}
+    likelihoods = parzen_likelihoods(*sets, OFFICIAL_SIGMAS, FINE_SIGMAS)
+    for grid, found in zip(("official", "fine"), likelihoods, strict=True):
+        values |= {
+            f"parzen_{grid}": found.mean,
+            f"parzen_{grid}_error": found.standard_error,
+            f"parzen_{grid}_sigma": found.sigma,
+        }
+    return values
+
+
+def _frechet(subject: Subject, reference: Reference) -> dict[str, float]:
+    return {"frechet_distance": frechet_distance(subject.images.points, reference.held_out.points)}
+
+
+def _kernel(subject: Subject, reference: Reference) -> dict[str, float]:
+    return {"kernel_distance": kernel_distance(subject.images.points, reference.held_out.points)}
+
+
+def _score(subject: Subject, reference: Reference) -> dict[str, float]:
+    return {"classifier_score": inception_score(subject.images.description.probabilities)}
+
+
+def _neighbourhoods(subject: Subject, reference: Reference) -> dict[str, float]:
+    return neighbourhoods(reference.held_out.points, subject.images.points)._asdict()
+
+
+def _modes(subject: Subject, reference: Reference) -> dict[str, float]:
+    classes = subject.images.description.probabilities.argmax(1)
+    modes, divergence = modes_and_divergence(classes, reference.training.labels, reference.num_classes)
+    return {"modes": float(modes), "class_divergence": divergence}
+
+
+def _memorisation(subject: Subject, reference: Reference) -> dict[str, float]:
+    samples = subject.images.vectors[:NUM_NEIGHBOURS_SOUGHT]
+    held_out = reference.held_out.vectors[:NUM_NEIGHBOURS_SOUGHT]
+    training = reference.training.vectors
+    if subject.images is reference.real:  # which are the first of the training images: not against themselves
+        training = training[len(samples) :]
+    return {"memorisation": memorisation(samples, held_out, training)}
+
+
+def _equilibrium(subject: Subject, reference: Reference) -> dict[str, float]:
+    if subject.discriminator is None:
+        return {}
+    n = subject.num_train_images
+    training = reference.real.pixels[:n], reference.real.labels[:n]
+    others = ((images.pixels, images.labels) for images in (reference.held_out, subject.images))
+    logits = [subject.discriminator(*both) for both in (training, *others)]
+    if not all(of_one_set.isfinite().all() for of_one_set in logits):
+        raise DivergedError("the discriminator answers NaN or infinity: its training has diverged")
+    names, compute = (PROBABILITIES, equilibrium) if subject.log_odds else (SCORES, mean_scores)
+    return dict(zip(names, compute(*logits), strict=True))
+
+
+def _fid(subject: Subject, reference: Reference) -> dict[str, float]:
+    return {"fid": published.fid(subject.images.points, reference.held_out.points)}
+
+
+def _kid(subject: Subject, reference: Reference) -> dict[str, float]:
+    return {"kid": published.kid(subject.images.points, reference.held_out.points)}
+
+
+def _inception_score(subject: Subject, reference: Reference) -> dict[str, float]:
+    return {"inception_score": published.inception_score(subject.images.description.probabilities)}
+
+
+class Measure(NamedTuple):
+    """One that can be asked for by name: gives metrics of a subject, beside the real images."""
+
+    take: Callable[[Subject, Reference], dict[str, float]]
+    metrics: tuple[str, ...]
+    """The names of those that it gives."""
+    at_least: int
+    """How many images it needs."""
+    needs_features: bool = True
+    of_scores: tuple[str, ...] = ()
+    """What it gives instead where the discriminator's logits are scores."""
+
+    def metrics_of(self, log_odds: bool) -> tuple[str, ...]:
+        """The names of the metrics that it gives of a model whose logits are log-odds, or scores."""
+        return self.metrics if log_odds else self.of_scores or self.metrics
+
+
+_PARZEN = tuple(name for name in METRICS if name.startswith("parzen_"))
+_MEASURES = {
+    "parzen": Measure(_parzen, _PARZEN, at_least=2, needs_features=False),
+    "frechet": Measure(_frechet, ("frechet_distance",), at_least=NUM_POINTS_DIMS + 1),
+    "kernel": Measure(_kernel, ("kernel_distance",), at_least=2),
+    "score": Measure(_score, ("classifier_score",), at_least=1),
+    "neighbourhoods": Measure(_neighbourhoods, ("precision", "recall", "density", "coverage"), at_least=6),
+    "modes": Measure(_modes, ("modes", "class_divergence"), at_least=1),
+    "memorisation": Measure(_memorisation, ("memorisation",), at_least=1, needs_features=False),
+    "equilibrium": Measure(_equilibrium, PROBABILITIES, at_least=1, needs_features=False, of_scores=SCORES),
+}
+_INCEPTION_MEASURES = _MEASURES | {
+    "frechet": Measure(_fid, ("fid",), at_least=2049),
+    "kernel": Measure(_kid, ("kid",), at_least=1000),
+    "score": Measure(_inception_score, ("inception_score",), at_least=20),
+}
+del _INCEPTION_MEASURES["modes"]  # its classes are not those of the data
+
+MEASURES = {"classifier": _MEASURES, "inception": _INCEPTION_MEASURES}
+"""The measures by name, for each feature space."""
+
+
+def measures_named(names: Sequence[str] | None, features: str) -> dict[str, Measure]:
+    """The measures that these names choose in that feature space; all for None.
+
+    Raises:
+        ValueError: if there is no such feature space or no such measure in it.
+    """
+    if features not in MEASURES:
+        raise ValueError(f"features must be {' or '.join(MEASURES)}, not {features!r}")
+    known = MEASURES[features]
+    if names is None:
+        return known
+    if isinstance(names, str) or not names:
+        raise ValueError(f"measures must be a list of some of {', '.join(known)}, not {names!r}")
+    for name in names:
+        if name not in known:
+            raise ValueError(f"there is no measure {name!r} with features={features}; there is {', '.join(known)}")
+    return {name: known[name] for name in known if name in names}

@@ -1,0 +1,44 @@
+"""What this project's generators and discriminators have in common; a network of one's own may do without."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.errors import whole_number
+
+
+class Generator(nn.Module):
+    """G: latents (B, latent_dim) to images (B, C, H, W) in [-1, 1].
+
+    Args:
+        latent_dim: the number of latent variables.
+        latent_distribution: `normal`, or `uniform` on [-√3, √3]; either way mean 0 and variance 1.
+
+    Raises:
+        ValueError: if `latent_dim` is not a whole number of at least 1, or the distribution is unknown.
+    """
+
+    def __init__(self, latent_dim: int, latent_distribution: str = "normal") -> None:
+        super().__init__()
+        whole_number("latent_dim", latent_dim, at_least=1)
+        if latent_distribution not in ("normal", "uniform"):
+            raise ValueError(f"latent_distribution must be normal or uniform, not {latent_distribution!r}")
+        self.latent_dim = latent_dim
+        self.latent_distribution = latent_distribution
+
+    def sample_latent(self, num_samples: int, random: torch.Generator | None = None) -> Tensor:
+        """Draw z (num_samples, latent_dim), on the device of `random`, from it or from torch's global generator."""
+        device = None if random is None else random.device
+        if self.latent_distribution == "normal":
+            return torch.randn(num_samples, self.latent_dim, generator=random, device=device)
+        unit = torch.rand(num_samples, self.latent_dim, generator=random, device=device)
+        return unit.mul_(2).sub_(1).mul_(math.sqrt(3))
+
+
+class Discriminator(nn.Module):
+    """D: images (B, C, H, W) in [-1, 1] to logits (B,), its score before the sigmoid."""
+
+    def probability(self, images: Tensor) -> Tensor:
+        """How likely each image is real, (B,) in [0, 1], if the logits are log-odds: their sigmoid."""
+        return torch.sigmoid(self(images))

@@ -1,0 +1,72 @@
+"""The discriminator as an objective sees it."""
+
+from typing import overload
+
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.players.protocol import call, depends_on_batch, takes_labels
+
+
+class Judge:
+    """D with what is bound to it: the labels of the images, and an augmentation of whatever it is shown.
+
+    Called with batches of images, each (B, C, H, W) in [-1, 1], it gives their logits, each (B,), float32 at least. All
+    batches have the same labels, image by image: a generated image is of the class of the real one it stands beside.
+    Several batches are judged in one pass, unless an image's logit depends on the rest of its batch.
+
+    Args:
+        discriminator: images, and labels if it takes them, to logits.
+        labels: (B,), int64.
+        augmentation: images to images, differentiable; None for none.
+        remembers: whether a batch that was judged before, the same tensor, has the logits that it had then. So
+            two losses can be taken on one judgement.
+
+    Raises:
+        ValueError: as it is called, if the discriminator does not give one number for each image.
+    """
+
+    def __init__(
+        self,
+        discriminator: nn.Module,
+        labels: Tensor,
+        augmentation: nn.Module | None = None,
+        remembers: bool = False,
+    ) -> None:
+        self._discriminator = discriminator
+        self._labels = labels
+        self._augmentation = augmentation
+        self._known: list[tuple[Tensor, Tensor]] | None = [] if remembers else None
+
+    @overload
+    def __call__(self, images: Tensor, /) -> Tensor: ...
+
+    @overload
+    def __call__(self, images: Tensor, others: Tensor, /, *more: Tensor) -> tuple[Tensor, ...]: ...
+
+    def __call__(self, *batches: Tensor) -> Tensor | tuple[Tensor, ...]:
+        known = self._known or []
+        found = [next((logits for seen, logits in known if seen is images), None) for images in batches]
+        new = [images for images, logits in zip(batches, found, strict=True) if logits is None]
+        answers = iter(self._judge(new))
+        logits = tuple(next(answers) if before is None else before for before in found)
+        if self._known is not None:
+            self._known += zip(batches, logits, strict=True)
+        return logits[0] if len(logits) == 1 else logits
+
+    def _judge(self, batches: list[Tensor]) -> list[Tensor]:
+        if len(batches) < 2 or depends_on_batch(self._discriminator):
+            return [self._logits(images, self._labels) for images in batches]
+        labels = self._labels.repeat(len(batches)) if takes_labels(self._discriminator) else self._labels
+        logits = self._logits(torch.cat(batches), labels)
+        return list(logits.split([len(images) for images in batches]))
+
+    def _logits(self, images: Tensor, labels: Tensor) -> Tensor:
+        seen = images if self._augmentation is None else self._augmentation(images)
+        logits = call(self._discriminator, seen, labels)
+        if logits.shape != (len(images),):
+            raise ValueError(
+                f"{type(self._discriminator).__name__} gave {tuple(logits.shape)} for {len(images)} images;"
+                f" it should give a logit for each, ({len(images)},)"
+            )
+        return logits if logits.dtype == torch.float64 else logits.float()

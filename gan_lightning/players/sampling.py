@@ -1,0 +1,57 @@
+"""Asking the trained players for images and for judgements, and laying images out in a picture."""
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.utils import make_grid
+
+from gan_lightning.data.pixels import from_uint8, to_uint8
+from gan_lightning.players.judge import Judge
+from gan_lightning.players.protocol import call, evaluating, sample_latent
+
+
+@torch.no_grad()
+def generate(generator: nn.Module, latent: Tensor, labels: Tensor, batch_size: int, device: torch.device) -> Tensor:
+    """Latents (N, latent_dim) to images (N, C, H, W) in [-1, 1] on the CPU, `batch_size` at a time on `device`.
+
+    The labels (N,) are for a generator that takes them.
+    """
+    parts = zip(latent.split(batch_size), labels.split(batch_size), strict=True)
+    with evaluating(generator):
+        return torch.cat([call(generator, *(part.to(device) for part in both)).cpu() for both in parts])
+
+
+@torch.no_grad()
+def judged(discriminator: nn.Module, pixels: Tensor, labels: Tensor, batch_size: int, device: torch.device) -> Tensor:
+    """Images (N, C, H, W), bytes, to logits (N,) on the CPU, `batch_size` at a time on `device`.
+
+    The labels (N,) are for a discriminator that takes them.
+    """
+    parts = zip(pixels.split(batch_size), labels.split(batch_size), strict=True)
+    with evaluating(discriminator):
+        return torch.cat(
+            [Judge(discriminator, some.to(device))(from_uint8(part.to(device))).cpu() for part, some in parts]
+        )
+
+
+def seeded_latent(generator: nn.Module, num_samples: int, seed: int) -> Tensor:
+    """Latents (num_samples, latent_dim) that `seed` alone decides, for any device; training's random numbers stay."""
+    return sample_latent(generator, num_samples, torch.Generator().manual_seed(seed))
+
+
+def draw(generator: nn.Module, num_samples: int, num_classes: int, seed: int, device: torch.device) -> Tensor:
+    """Images (num_samples, C, H, W), bytes, from latents that `seed` alone decides, of all classes in turn."""
+    labels = torch.arange(num_samples) % num_classes
+    return to_uint8(generate(generator, seeded_latent(generator, num_samples, seed), labels, num_samples, device))
+
+
+def grid(images: Tensor, columns: int = 8) -> Tensor:
+    """One picture (3, H', W') of images (B, C, H, W), bytes, `columns` in a row."""
+    return make_grid(images, nrow=columns, padding=2, pad_value=255)
+
+
+def save_png(picture: Tensor, path: Path) -> None:
+    """Write a picture (3, H, W), bytes."""
+    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(path)

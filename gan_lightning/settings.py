@@ -1,0 +1,158 @@
+"""What the settings of a run decide: which runs are alike, which may go on with which, and what is shown of them."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from gan_lightning.errors import UserError, one_line
+
+LUCK = "which of many outcomes, all equally likely"
+LENGTH = "for how long"
+PLACE = "where, and how fast"
+RECORD = "what is written down"
+AMOUNT = "how much of the data set is used at a time, or at all"
+FACT = "nothing: it is always the same, or follows from the others"
+
+TABLE = {
+    LUCK: ("seed", "dataset.seed", "gan.seed"),
+    LENGTH: ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time"),
+    PLACE: (
+        *("output_dir", "ckpt_path", "data_dir", "dataset.data_dir", "trainer.default_root_dir"),
+        *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
+        *("trainer.deterministic", "gan.cuda_graph", "gan.alternations_per_step"),
+    ),
+    RECORD: (
+        *("callbacks", "logger", "optimized_metric", "trainer.log_every_n_steps", "trainer.profiler"),
+        *("trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.detect_anomaly"),
+    ),
+    AMOUNT: ("dataset.batch_size", "dataset.num_train_images"),
+    FACT: (
+        *("image_shape", "num_classes", "log_odds"),
+        *("gan._target_", "trainer._target_", "trainer.use_distributed_sampler"),
+    ),
+}
+"""What settings decide, each with all that is below it; those that are not here decide what is computed."""
+DECIDES = {key: what for what, keys in TABLE.items() for key in keys}
+
+
+def decides(key: str) -> str | None:
+    """What a setting decides; None for what is computed."""
+    parts = key.split(".")
+    above = (".".join(parts[:length]) for length in range(1, len(parts) + 1))
+    return next((DECIDES[each] for each in above if each in DECIDES), None)
+
+
+def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one flat dict: `{"gan": {"seed": 0}}` becomes `{"gan.seed": 0}`. Lists stay what they are."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def identity(settings: dict[str, Any]) -> dict[str, Any]:
+    """What is computed, flat: equal for runs of one length that differ by luck alone, wherever they took place."""
+    return {key: value for key, value in flatten(settings).items() if decides(key) in (None, AMOUNT, FACT)}
+
+
+def images_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """Which images a data set has, whatever a training makes of them, flat."""
+    chosen = flatten({"dataset": settings["dataset"]})
+    return {key: value for key, value in chosen.items() if decides(key) is None}
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The settings that a resumed run may not change and that are not the same: `optimizer.lr (0.0001, now 0.001)`."""
+    old, new = flatten(before), flatten(now)
+    return [
+        f"{key} ({old.get(key, 'not set')}, now {new.get(key, 'not set')})"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and decides(key) not in (LENGTH, PLACE, RECORD)
+    ]
+
+
+def but_for_length(settings: dict[str, Any]) -> str:
+    """Equal for runs of which the shorter is the beginning of the longer, with all that is written down of it."""
+    # Loggers are told where a resumed run goes on, and the results what a sweep varies.
+    others = ("trainer.max_epochs", "logger", "callbacks.results.")
+    same = {key: value for key, value in flatten(settings).items() if not key.startswith(others)}
+    return json.dumps(same, sort_keys=True, default=str)
+
+
+def hyperparameters(settings: dict[str, Any]) -> dict[str, Any]:
+    """What decides the outcome of a run, flat, in the order of the settings; a class is named by its last part."""
+    shown = {}
+    for key, value in flatten(settings).items():
+        parent, _, last = key.rpartition(".")
+        if decides(key) in (None, LUCK, LENGTH, AMOUNT):
+            if last == "_target_":
+                shown[parent] = value.rpartition(".")[2]
+            elif not last.startswith("_"):
+                shown[key] = value
+    return shown
+
+
+def seeds_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """The seeds among flat settings."""
+    return {key: value for key, value in settings.items() if decides(key) == LUCK}
+
+
+def resolved(settings: DictConfig) -> dict[str, Any]:
+    """The settings with the values of their interpolations, but without the place and the checkpoint of this run.
+
+    So two runs can be compared: paths in the run's folder begin with a slash.
+    """
+    placeless = OmegaConf.merge(settings, {"output_dir": "", "ckpt_path": None})
+    return as_of_today(cast(dict[str, Any], OmegaConf.to_container(placeless, resolve=True)))
+
+
+def as_of_today(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a run, also of an earlier version, with those that came later as they were without saying so."""
+    settings = {"penalty": None, "augmentation": None, **settings}
+    if isinstance(settings.get("trainer"), dict):
+        settings["trainer"] = {"max_time": None, "max_steps": -1, "strategy": "auto", **settings["trainer"]}
+    if isinstance(settings.get("gan"), dict):
+        average = {"_target_": "gan_lightning.averaging.ExponentialMovingAverage", "half_life": None}
+        settings["gan"] = {"ema": average, **settings["gan"]}
+    objective = settings.get("objective")
+    if isinstance(objective, dict) and objective.get("_target_") == "gan_lightning.objectives.Switch":
+        before = {"_target_": "gan_lightning.objectives.NonSaturating", "discriminator_scale": 1.0}
+        after = {"_target_": "gan_lightning.objectives.Minimax"}
+        settings["objective"] = {"before": before, "after": after, **objective}
+    return settings
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The settings of the run in a folder, as :func:`resolved` gives them.
+
+    Raises:
+        UserError: if its `config.yaml` is damaged, or not that of a run.
+    """
+    path = folder / "config.yaml"
+    try:
+        settings = resolved(cast(DictConfig, OmegaConf.load(path)))
+        if {"gan", "model", "dataset", "trainer", "callbacks"} <= settings.keys():
+            return settings
+    except (OSError, ValueError, AttributeError, TypeError, YAMLError, OmegaConfBaseException) as reason:
+        raise UserError(f"{path} is damaged: {one_line(reason)}") from reason
+    raise UserError(f"{path} is not that of a run")
+
+
+def override(key: str, value: str) -> str:
+    """`key=value` as Hydra reads it back, whatever characters the value has."""
+    plain = re.fullmatch(r"[\w./:+-]+", value, re.ASCII)
+    return f"{key}={value}" if plain else "{}='{}'".format(key, value.replace("'", r"\'"))
+
+
+def short_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Each key by as many of its last parts as tell it from the others: `optimizer.lr` by `lr`."""
+    endings = {key: [".".join(key.split(".")[-n:]) for n in range(1, 2 + key.count("."))] for key in keys}
+    count = Counter(ending for each in endings.values() for ending in each)
+    return {key: next((ending for ending in each if count[ending] == 1), key) for key, each in endings.items()}

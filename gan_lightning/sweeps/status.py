@@ -1,0 +1,112 @@
+"""How far a job of a sweep is: what its folder says, and the record that it keeps of itself."""
+
+import contextlib
+import time
+import traceback
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from gan_lightning.errors import UserError, one_line
+from gan_lightning.whole_files import read_json, write_json
+
+LOCK, STATUS, RESULTS, TRACEBACK = ".lock", "status.json", "metrics.json", "traceback.txt"
+CONSOLE = "console.txt"
+"""What a job printed, where several run side by side."""
+NUMBERS = "jobs.json"
+"""In a sweep's folder: the number of each job, by the name of its folder."""
+LOGS = {LOCK, CONSOLE, "train.log", "status.tmp"}
+"""Files that may be there before a job has begun."""
+
+
+class State(StrEnum):
+    """How far a job is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """What `status.json` says: `state`, and, once the job began, `overrides`, `began`, `ended` and `error`.
+
+    A job that is said to be running and holds no lock was killed: it is interrupted.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    if not (folder / STATUS).exists():
+        return {"state": State.WAITING}
+    status = read_json(folder / STATUS)
+    if status is None or status.get("state") not in set(State):
+        raise UserError(f"{folder / STATUS} is damaged; mend it, or choose another output_dir")
+    if status["state"] == State.RUNNING:
+        with contextlib.suppress(Timeout), FileLock(folder / LOCK, timeout=0):
+            # Nobody writes now; it may have ended since.
+            status = read_json(folder / STATUS) or status
+            if status["state"] == State.RUNNING:
+                status |= {"state": State.INTERRUPTED, "error": "it was killed"}
+    return {**status, "state": State(status["state"])}
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """The numbers of a finished run; empty if it is not finished.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    if not (folder / RESULTS).exists():
+        return {}
+    results = read_json(folder / RESULTS)
+    if results is None:
+        raise UserError(f"{folder / RESULTS} is damaged; mend it, or choose another output_dir")
+    return results
+
+
+class Record:
+    """Keeps a job's `status.json` up to date while the job runs; the lock it holds says that it does.
+
+    Raises:
+        UserError: on entering, if another process is at that job.
+    """
+
+    def __init__(self, folder: Path, overrides: list[str]) -> None:
+        self.folder = folder
+        self.pruned = False
+        self._status: dict[str, Any] = {"overrides": overrides, "began": _now()}
+        self._lock = FileLock(folder / LOCK, timeout=2)  # who reads the status holds it for a moment
+
+    def __enter__(self) -> "Record":
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise UserError(f"another process is at work in {self.folder}") from None
+        (self.folder / TRACEBACK).unlink(missing_ok=True)
+        self._write(State.RUNNING)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        self._status["ended"] = _now()
+        if error is None:
+            # Without results the training was stopped before its last epoch, by trainer.max_time=…, say.
+            completed = State.COMPLETED if (self.folder / RESULTS).exists() else State.INTERRUPTED
+            self._write(State.PRUNED if self.pruned else completed)
+        elif isinstance(error, Exception):
+            (self.folder / TRACEBACK).write_text("".join(traceback.format_exception(error)))
+            self._status["error"] = one_line(error) or type(error).__name__
+            self._write(State.FAILED)
+        else:  # Ctrl-C, and what Lightning makes of it
+            self._write(State.INTERRUPTED)
+        self._lock.release()
+
+    def _write(self, state: State) -> None:
+        write_json(self.folder / STATUS, {"state": state, **self._status})
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
