@@ -10,12 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from gan_lightning.quantities import QUANTITIES
-from gan_lightning.reports.comparison import Effect, Group, metrics_of, shown, varied
-from gan_lightning.reports.runs import Run
+from gan_lightning.measures.metrics import METRICS
+from gan_lightning.reports.comparison import Group, caveat, metrics_of
+from gan_lightning.reports.effects import SPARE_RUNS, Effect
+from gan_lightning.reports.names import shown, varied
+from gan_lightning.reports.runs import MISSING, Run
 from gan_lightning.reports.tables import plus_minus
 
-GENERATOR = "gan_lightning.report"
+MADE_BY = "gan_lightning.report"
 """What a page says that it was made by."""
 
 
@@ -26,6 +28,7 @@ def page(
     groups: Sequence[Group],
     effects: Sequence[Effect],
     pictures: Mapping[str, Mapping[str, bytes]],
+    command: str | None,
     damaged: Sequence[str],
 ) -> str:
     """The page as HTML.
@@ -37,6 +40,7 @@ def page(
         groups: the same by settings.
         effects: of the hyperparameters.
         pictures: PNGs by their titles, under headings.
+        command: what trains the best settings again, if it is known.
         damaged: lines on what could not be read.
     """
     environment = Environment(
@@ -45,17 +49,21 @@ def page(
     environment.filters |= {"shown": shown, "plus_minus": plus_minus, "png": _embedded, "breakable": _breakable}
     numbers = metrics_of(runs)
     return environment.get_template("page.html.jinja").render(
-        generator=GENERATOR,
+        generator=MADE_BY,
         title=title,
         metric=metric,
+        caveat=caveat(metric),
         runs=runs,
         groups=groups,
         effects=effects,
         pictures=pictures,
+        command=command,
         damaged=damaged,
         keys=varied(runs),
-        columns=[metric, *(name for name in numbers if name != metric and name in QUANTITIES), "training_seconds"],
+        columns=[*(name for name in numbers if name != metric and name in METRICS), "training_seconds"],
         numbers=numbers,
+        missing=MISSING,
+        spare_runs=SPARE_RUNS,
         with_seeds=any(len(group.runs) > 1 for group in groups),
         finished=[run for run in runs if run.results.get(metric) is not None],
     )

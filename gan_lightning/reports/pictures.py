@@ -1,13 +1,14 @@
 """The pictures of a report."""
 
 from collections.abc import Sequence
-from textwrap import fill
-from typing import Any
+from statistics import median
+from textwrap import fill, shorten
 
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from gan_lightning.reports.comparison import Effect
+from gan_lightning.reports.effects import Effect
+from gan_lightning.reports.names import is_number
 from gan_lightning.reports.runs import Curve, Run
 
 MOST_POINTS = 500
@@ -15,15 +16,26 @@ MOST_POINTS = 500
 
 
 def draw_effect(effect: Effect, metric: str) -> Figure:
-    """The metric of every run over the values of one hyperparameter, and the means."""
+    """The metric of every run over the values of one hyperparameter, numbers to scale, and the mean of each level."""
     figure = Figure(figsize=(5, 3.6), layout="constrained")
     axes = figure.subplots()
-    for x, numbers in enumerate(effect.levels.values()):
-        axes.scatter([x] * len(numbers), numbers, color="tab:blue", alpha=0.5, label="a run" if x == 0 else None)
-    axes.plot(range(len(effect.levels)), list(effect.means.values()), "o-", color="tab:orange", label="mean")
-    axes.set_xticks(range(len(effect.levels)), list(effect.levels), rotation=20 if len(effect.levels) > 3 else 0)
+    values = [value for level in effect.levels for value in level.values]
+    numbers = [number for level in effect.levels for number in level.numbers]
+    if all(map(is_number, values)):
+        places = [level.values for level in effect.levels]
+        axes.set_xscale(scale_of(values))
+    else:
+        places = [[place] * len(level.values) for place, level in enumerate(effect.levels)]
+    axes.scatter([x for place in places for x in place], numbers, color="tab:blue", alpha=0.5, label="a run")
+    middles = [median(place) for place in places]
+    axes.plot(middles, [level.mean for level in effect.levels], "o-", color="tab:orange", label="mean")
+    if len(set(map(str, values))) == len(effect.levels):  # not ranges
+        slanted = len(effect.levels) > 3
+        names = [level.name for level in effect.levels]
+        axes.set_xticks(middles, names, rotation=30 * slanted, ha="right" if slanted else "center")
+        axes.set_xticks([], minor=True)
     axes.set_xmargin(0.15)
-    _scale(axes, [number for numbers in effect.levels.values() for number in numbers])
+    axes.set_yscale(scale_of(numbers))
     axes.set_xlabel(effect.key)
     axes.set_ylabel(metric)
     axes.grid(alpha=0.3)
@@ -32,7 +44,7 @@ def draw_effect(effect: Effect, metric: str) -> Figure:
 
 
 def draw_curves(tag: str, curves: Sequence[tuple[Run, Curve]], mark: float | None = None) -> Figure:
-    """One quantity over the epochs, the first run drawn last, in the strongest colour; a line where `mark` is."""
+    """One metric over the epochs, the first run drawn last, in the strongest colour; a line where `mark` is."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     colours = colormaps["viridis"]
@@ -45,9 +57,9 @@ def draw_curves(tag: str, curves: Sequence[tuple[Run, Curve]], mark: float | Non
             marker="." if len(points) == 1 else None,
             color=colours(0.9 * place / max(1, len(curves) - 1)),
             linewidth=2 if place == 0 else 1,
-            label=f"{place + 1}. {run.name}"[:70] if named else None,
+            label=shorten(run.name, 70, placeholder=" …") if named else None,
         )
-    _scale(axes, [value for _, curve in curves for _, value in curve])
+    axes.set_yscale(scale_of([value for _, curve in curves for _, value in curve]))
     if mark is not None:
         axes.axhline(mark, color="gray", linestyle="--", linewidth=1)
     axes.set_xlabel("epoch")
@@ -71,8 +83,8 @@ def draw_side_by_side(runs: dict[str, Run]) -> Figure:
     return figure
 
 
-def _scale(axes: Any, values: list[float]) -> None:
-    """Logarithmic where the numbers are positive and of several magnitudes."""
+def scale_of(values: Sequence[float]) -> str:
+    """Logarithmic for positive numbers that span a magnitude or more, half of them below a third of the largest."""
     finite = [value for value in values if value == value]
-    if finite and min(finite) > 0 and max(finite) > 20 * min(finite):
-        axes.set_yscale("log")
+    wide = finite and min(finite) > 0 and max(finite) >= 10 * min(finite)
+    return "log" if wide and median(finite) < max(finite) / 3 else "linear"

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.config import FREE_ON_RESUME, SEEDS, expand, read_settings, with_numbers
 from gan_lightning.errors import UserError
-from gan_lightning.event_files import read_scalars
-from gan_lightning.hyperparameters import flatten
-from gan_lightning.jobs import STATUS, TRACEBACK, State, read_results, read_status
+from gan_lightning.paths import expand, with_numbers
+from gan_lightning.reports.event_files import read_scalars
+from gan_lightning.settings import hyperparameters, read_settings, seeds_of
+from gan_lightning.sweeps.status import NUMBERS, STATUS, TRACEBACK, State, read_results, read_status
+from gan_lightning.whole_files import read_json
 
 Curve = list[tuple[float, float]]
 """Points (epoch, value)."""
+MISSING = "–"
+"""What stands for a setting, or a number, that a run does not have."""
 
 
 @dataclass
@@ -22,7 +25,6 @@ class Run:
 
     Attributes:
         folder: where it is.
-        name: the folder's name, as a reader would tell it from the others.
         state: how far it is.
         hyperparameters: all settings that decide what is computed, flat; empty if the run failed before it had any.
         metric: what the run was to optimise, if anything.
@@ -31,40 +33,46 @@ class Run:
         traceback: where it failed.
         samples: the last grid of samples.
         loss_curves: their picture.
+        overrides: what was asked for, if it is a job of a sweep.
+        number: that of the sweep's job, or in the order of a report.
+        name: the number, and what tells the run from the others.
     """
 
     folder: Path
-    name: str
     state: State
-    hyperparameters: dict[str, float | str] = field(default_factory=dict)
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
     metric: str | None = None
     results: dict[str, float | None] = field(default_factory=dict)
     error: str = ""
     traceback: str = ""
     samples: Path | None = None
     loss_curves: Path | None = None
+    overrides: list[str] = field(default_factory=list)
+    number: str = ""
+    name: str = ""
 
     @property
     def seed(self) -> str:
         """All its seeds, of which there is mostly one."""
-        seeds = [str(self.hyperparameters[name]) for name in sorted(SEEDS, key=len) if name in self.hyperparameters]
-        return "/".join(seeds if len(set(seeds)) > 1 else seeds[:1]) or "–"
+        found = seeds_of(self.hyperparameters)
+        seeds = [str(found[name]) for name in sorted(found, key=len)]
+        return "/".join(seeds if len(set(seeds)) > 1 else seeds[:1]) or MISSING
 
 
-def find_runs(words: Sequence[str]) -> tuple[list[Run], list[str]]:
+def find_runs(patterns: Sequence[str]) -> tuple[list[Run], list[str]]:
     """The runs in folders, and below them, and a line for each that cannot be read.
 
     Args:
-        words: folders of sweeps or runs, and patterns of them.
+        patterns: folders of sweeps or runs, or patterns of them.
 
     Raises:
-        UserError: if a word stands for none.
+        UserError: if there is none in one of these.
     """
     folders: list[Path] = []
-    for one in words:
-        found = [folder for place in expand(one) for folder in _folders(place)]
+    for pattern in patterns:
+        found = [folder for place in expand(pattern) for folder in _folders(place)]
         if not found:
-            raise UserError(f"there is no run in {one}; sweep=… takes the folder of a sweep, or of runs")
+            raise UserError(f"there is no run in {pattern}; sweep=… takes the folder of a sweep, or of runs")
         folders += found
     runs, damaged = [], []
     for folder in dict.fromkeys(folders):
@@ -72,7 +80,6 @@ def find_runs(words: Sequence[str]) -> tuple[list[Run], list[str]]:
             runs.append(_read(folder))
         except UserError as reason:
             damaged.append(str(reason))
-    _name(runs)
     return runs, damaged
 
 
@@ -83,6 +90,7 @@ def _folders(place: Path) -> list[Path]:
 
 def _read(folder: Path) -> Run:
     status = read_status(folder)
+    number = (read_json(folder.parent / NUMBERS) or {}).get(folder.name)
     results = read_results(folder)
     state = status["state"]
     if state is State.WAITING:  # no job of a sweep
@@ -91,29 +99,17 @@ def _read(folder: Path) -> Run:
     trace = folder / TRACEBACK
     return Run(
         folder,
-        folder.name,
         state,
-        _deciding(settings),
+        hyperparameters(settings),
         settings.get("optimized_metric"),
         results,
         status.get("error", ""),
         trace.read_text(errors="replace") if trace.exists() else "",
         max((folder / "samples").glob("epoch_*.png"), default=None),
         curves if (curves := folder / "loss_curves.png").exists() else None,
+        status.get("overrides", []),
+        f"{number:03}" if isinstance(number, int) else "",
     )
-
-
-def _deciding(settings: dict[str, Any]) -> dict[str, float | str]:
-    """Flat, the settings that decide what is computed, and how long the run is."""
-    free = tuple(f"{name}." for name in FREE_ON_RESUME - {"trainer.max_epochs"})
-    return {name: value for name, value in flatten(settings).items() if not f"{name}.".startswith(free)}
-
-
-def _name(runs: list[Run]) -> None:
-    """Runs of several folders may have the same name in each."""
-    if len({run.name for run in runs}) < len(runs):
-        for run in runs:
-            run.name = str(run.folder)
 
 
 def equilibrium_of(tag: str, runs: Sequence[Run]) -> float | None:

@@ -4,35 +4,40 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from gan_lightning.reports.comparison import Group, metrics_of, shown
-from gan_lightning.reports.runs import Run
+from gan_lightning.reports.comparison import Group, caveat, metrics_of
+from gan_lightning.reports.names import shown
+from gan_lightning.reports.runs import MISSING, Run
 
 
 def write_csv(path: Path, runs: Sequence[Run]) -> None:
-    """Every run, a row each: its folder, its state, all its hyperparameters and all its numbers."""
+    """Every run, a row each: its number, folder and state, all its hyperparameters and all its numbers."""
     hyperparameters = dict.fromkeys(key for run in runs for key in run.hyperparameters)
-    metrics = metrics_of(runs)
     with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["folder", "state", *hyperparameters, *metrics, "error"])
+        writer = csv.DictWriter(file, ["trial", "folder", "state", *hyperparameters, *metrics_of(runs), "error"])
+        writer.writeheader()
         for run in runs:
-            settings = [run.hyperparameters.get(key) for key in hyperparameters]
-            numbers = [run.results.get(name) for name in metrics]
-            writer.writerow([run.folder, run.state, *settings, *numbers, run.error])
+            settings = {key: "null" if value is None else value for key, value in run.hyperparameters.items()}
+            place = {"trial": run.number, "folder": run.folder, "state": run.state, "error": run.error}
+            writer.writerow(place | settings | run.results)
 
 
 def plus_minus(group: Group) -> str:
     """Mean ± standard deviation over the seeds."""
+    if group.mean is None:
+        return MISSING
     return shown(group.mean) + ("" if group.std is None else f" ± {group.std:.2g}")
 
 
-def markdown(groups: Sequence[Group], metric: str) -> str:
-    """A table of settings, one line each, in the order given."""
+def markdown(groups: Sequence[Group], metric: str, command: str | None) -> str:
+    """A table of settings, one line each, in the order given; below it what to know of the metric, and the command
+    that trains the best again, if it is known.
+    """
     keys = list(groups[0].values) if groups else []
-    rows = [["", *keys, metric, "seeds", "state"]]
-    for place, group in enumerate(groups, start=1):
+    rows = [["trials", metric, *keys, "seeds", "state"], ["---"] * (len(keys) + 4)]
+    for group in groups:
+        trials = ", ".join(sorted(run.number for run in group.runs))
         states = ", ".join(dict.fromkeys(run.state for run in group.runs))
-        seeds = ", ".join(group.seeds)
-        rows.append([str(place), *group.values.values(), plus_minus(group), seeds, states])
-    rows.insert(1, ["---"] * len(rows[0]))
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
+        rows.append([trials, plus_minus(group), *group.values.values(), ", ".join(group.seeds), states])
+    table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
+    again = f"To train the best again:\n\n    {command}" if command else ""
+    return "\n".join(text + "\n" for text in (table.rstrip(), caveat(metric), again) if text)
