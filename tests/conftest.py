@@ -1,17 +1,18 @@
-"""Small data sets in the real file formats, and the doors run in this process."""
+"""Small data sets in the real file formats, the entry points run in this process, and what all tests share."""
 
 import hashlib
 import json
 import logging
 import pickle
 import re
+import shutil
 import struct
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
+from matplotlib.figure import Figure
+from torch import Tensor
 from torchvision import datasets
 
 from gan_lightning import evaluate, sample, train
@@ -74,15 +78,37 @@ def write_cifar10(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, di
     return batches
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """A door sends what is logged to its run's folder, which is no business of the next test."""
+@contextmanager
+def logging_restored() -> Iterator[None]:
+    """An entry point sends what is logged to its run's folder, which is no business of what comes next."""
     root = logging.getLogger()
     before = list(root.handlers)
     yield
     for handler in set(root.handlers) - set(before):
         handler.close()
     root.handlers[:] = before
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    with logging_restored():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def digits_read_once() -> Iterator[None]:
+    """The 5,000 digits are a compressed table, which takes a tenth of a second to read."""
+    read: dict[bool, tuple[Tensor, Tensor]] = {}
+    load = MNIST5k.load
+
+    def load_once(self: MNIST5k, train: bool) -> tuple[Tensor, Tensor]:
+        if train not in read:
+            read[train] = load(self, train)
+        return read[train]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MNIST5k, "load", load_once)
+        yield
 
 
 @pytest.fixture
@@ -96,7 +122,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Outcome(NamedTuple):
-    """How a door's run ended."""
+    """How an entry point ended."""
 
     exit_code: int
     stdout: str
@@ -108,14 +134,14 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs a door in an empty folder, with the arguments that a person would type."""
+    """Runs an entry point in an empty folder, with the arguments that a person would type."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*args: str, door: ModuleType = train) -> Outcome:
+    def run(*args: str, entry_point: ModuleType = train) -> Outcome:
         capfd.readouterr()
         exit_code = 0
         try:
-            door.main(list(args))
+            entry_point.main(list(args))
         except SystemExit as ending:
             exit_code = ending.code if isinstance(ending.code, int) else 1
         return Outcome(exit_code, *capfd.readouterr())
@@ -125,26 +151,26 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 @pytest.fixture
 def run_sample(run: Run) -> Run:
-    """Runs the door that draws samples."""
-    return lambda *args: run(*args, door=sample)
+    """Runs the entry point that draws samples."""
+    return lambda *args: run(*args, entry_point=sample)
 
 
 @pytest.fixture
 def run_evaluate(run: Run) -> Run:
-    """Runs the door that evaluates."""
-    return lambda *args: run(*args, door=evaluate)
+    """Runs the entry point that evaluates."""
+    return lambda *args: run(*args, entry_point=evaluate)
 
 
-@pytest.fixture(scope="session")
-def classifiers(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A data folder in which the classifier of the 5,000 digits is trained already; all processes share it."""
-    mine = tmp_path_factory.getbasetemp()
-    folder = (mine if worker_id == "master" else mine.parent) / "classifiers"
-    classifier_of(MNIST5k(data_dir=str(folder)))
-    return folder
+def the_one_line(outcome: Outcome) -> str:
+    """The line that explains a mistake, which is all that is said."""
+    assert outcome.exit_code == 1
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+    (line,) = outcome.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
 
 
-SHORT = (
+PICTURED = (
     "dataset=mnist5k",
     "dataset.num_train_images=40",
     "dataset.batch_size=8",
@@ -156,15 +182,82 @@ SHORT = (
     "trainer.accelerator=cpu",
     "output_dir=run",
 )
-"""Overrides for a run of five alternations an epoch that takes a moment."""
+"""Overrides for a run of five alternations an epoch with all its pictures, which take most of its time."""
+DRAWS = ("loss_curves", "real_and_fake", "training_gif")
+SHORT = (*PICTURED[:-1], *(f"~callbacks.{name}" for name in DRAWS), PICTURED[-1])
+"""The same run without the pictures that are drawn at its end: a moment."""
 
 
-def weights(checkpoint: str | Path) -> dict[str, torch.Tensor]:
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without figures, which take a third of a sweep's time in its report."""
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
+
+
+TWO_PROCESSES = ("trainer.devices=2", "trainer.strategy=ddp_fork_find_unused_parameters_true")
+"""Overrides for a training on two processes that are forked from this one, which costs no start."""
+forks = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # Python 3.12 and later
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder for what is made once in a session, whichever process needs it first."""
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine if worker_id == "master" else mine.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def trained_once(folder: Path, *words: str) -> Path:
+    """The folder `run` that a training left in `folder`, which is not changed any more."""
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            unfinished = folder.with_suffix(".unfinished")
+            unfinished.mkdir()
+            with chdir(unfinished), logging_restored():
+                train.main([*words])
+            unfinished.rename(folder)
+    return folder / "run"
+
+
+@pytest.fixture
+def finished(shared: Path, run: Run) -> Path:
+    """A finished run of one epoch in the folder `run`, which the test may change."""
+    return shutil.copytree(trained_once(shared / "finished", *SHORT, "trainer.max_epochs=1"), Path("run"))
+
+
+@pytest.fixture(scope="session")
+def whole(shared: Path) -> Path:
+    """The folder of an uninterrupted run of three epochs, which no test changes."""
+    return trained_once(shared / "whole", *SHORT, "trainer.max_epochs=3")
+
+
+SWEEP = (*SHORT, "hydra/launcher=basic", "-m", "trainer.max_epochs=1")
+"""Jobs one after the other in this process, which costs no start."""
+
+
+@pytest.fixture
+def finished_sweep(shared: Path, run: Run) -> Path:
+    """A finished sweep over the seeds 0 and 1 in the folder `run`, which the test may change."""
+    return shutil.copytree(trained_once(shared / "sweep", *SWEEP, "seed=0,1"), Path("run"))
+
+
+@pytest.fixture(scope="session")
+def classifiers(shared: Path) -> Path:
+    """A data folder in which the classifier of the 5,000 digits is trained already, well enough to tell them apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"BATCH_SIZE": 20, "EPOCHS": 1, "MIN_STEPS": 1, "LEARNING_RATE": 0.03}.items():
+            patch.setattr(f"gan_lightning.features.classifier.{name}", value)
+        classifier_of(MNIST5k(data_dir=str(shared)))
+    return shared
+
+
+def weights(checkpoint: str | Path) -> dict[str, Tensor]:
     """All weights in a checkpoint."""
     return torch.load(checkpoint, weights_only=True)["state_dict"]
 
 
-def assert_same_weights(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+def assert_same_weights(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
     """Bit for bit."""
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -8,15 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.building import (
-    build_dataset,
-    build_player,
-    check_trust,
-    has_average,
-    locate,
-    trained_player,
-)
-from gan_lightning.config import read_checkpoint
+from gan_lightning.building import build_dataset, build_player, locate
+from gan_lightning.checkpoints import check_trust, has_average, read_checkpoint, trained_player
 from gan_lightning.data.base import ImageDataModule
 from gan_lightning.errors import UserError
 from gan_lightning.networks import mlp
@@ -150,7 +143,7 @@ def test_trust_is_in_classes_that_a_module_defines_not_in_what_it_imports() -> N
     for name in ("nn", "sys", "settings.nothing"):
         with pytest.raises(UserError, match="the checkpoint's generator is "):
             check({"_target_": f"{HERE}.{name}"}, trust=(HERE,))
-    for name, home in (("Path", "pathlib"), ("check_trust", "gan_lightning.building")):
+    for name, home in (("Path", "pathlib"), ("check_trust", "gan_lightning.checkpoints")):
         with pytest.raises(UserError, match=rf"defined in {home}; .* trust=\[{HERE},{home}\]"):
             check({"_target_": f"{HERE}.{name}"}, trust=(HERE,))
     with pytest.raises(UserError, match="not this project's own"):
@@ -180,7 +173,8 @@ TAMPERED: dict[str, Any] = {
 @pytest.mark.parametrize("key", TAMPERED)
 def test_settings_that_cannot_be_a_runs_are_no_checkpoint(key: str, tmp_path: Path) -> None:
     whole = {**settings(), "image_shape": [1, 2, 2], "gan": {}, "objective": {}, "trainer": {}, "seed": 0}
-    progress = {"fit_loop": {"epoch_progress": {"current": {"processed": 3}}}}
+    of_epoch = {"epoch_progress": {"current": {"processed": 3}}, "epoch_loop.batch_progress": {"is_last_batch": True}}
+    progress = {"fit_loop": of_epoch}
     torch.save({"hyper_parameters": whole, "state_dict": {}, "loops": progress}, tmp_path / "whole.ckpt")
     read = read_checkpoint(str(tmp_path / "whole.ckpt"))
     assert (read["hyper_parameters"]["num_classes"], read["hyper_parameters"]["log_odds"]) == (10, True)
@@ -192,6 +186,22 @@ def test_settings_that_cannot_be_a_runs_are_no_checkpoint(key: str, tmp_path: Pa
         torch.save({name: value for name, value in read.items() if name != part}, tmp_path / "bad.ckpt")
         with pytest.raises(UserError, match="is not a checkpoint of this project"):
             read_checkpoint(str(tmp_path / "bad.ckpt"))
+
+
+def test_files_that_are_no_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "text.ckpt").write_text("not a checkpoint")
+    torch.save({"weights": torch.zeros(1000)}, tmp_path / "whole.ckpt")
+    (tmp_path / "half.ckpt").write_bytes((tmp_path / "whole.ckpt").read_bytes()[:2000])
+    for name in ("text", "half"):
+        with pytest.raises(UserError, match=rf"{name}\.ckpt is not a checkpoint, or it is damaged"):
+            read_checkpoint(str(tmp_path / f"{name}.ckpt"))
+    for content in ([1, 2], {"hyper_parameters": [1]}):
+        torch.save(content, tmp_path / "other.ckpt")
+        with pytest.raises(UserError, match=r"other\.ckpt is not a checkpoint of this project"):
+            read_checkpoint(str(tmp_path / "other.ckpt"))
+    for path in (tmp_path, tmp_path / "nowhere.ckpt"):
+        with pytest.raises(UserError, match="there is no checkpoint at"):
+            read_checkpoint(str(path))
 
 
 def test_settings_that_hold_themselves_are_no_checkpoint(tmp_path: Path) -> None:
@@ -240,9 +250,9 @@ def test_the_weights_that_are_asked_for() -> None:
 
 
 def test_weights_that_do_not_fit_are_one_line() -> None:
-    changed = checkpoint()
+    changed = checkpoint() | {"path": "a.ckpt"}
     changed["hyper_parameters"]["model"]["generator"]["hidden_dims"] = [9]
-    with pytest.raises(UserError, match=r"the checkpoint's weights do not fit its generator: .*size mismatch"):
+    with pytest.raises(UserError, match=r"the weights in a.ckpt do not fit its generator: .*size mismatch"):
         trained_player(changed, "generator")
 
 
@@ -262,5 +272,7 @@ def test_an_error_inside_a_module_is_loud_but_a_missing_module_is_not(
         locate("broken_attribute.G", "model.generator")
     with pytest.raises(UserError, match="there is no module 'not_here'"):
         locate("not_here.G", "model.generator")
+    with pytest.raises(UserError, match="'Generator', which names no class"):
+        locate("Generator", "model.generator")
     with pytest.raises(UserError, match=r"mlp has no Genrator; did you mean Generator\?"):
         locate("gan_lightning.networks.mlp.Genrator", "model.generator")

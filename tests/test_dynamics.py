@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.judge import Judge
 from gan_lightning.objectives import Minimax, NonSaturating, Objective, RelativisticPairing, Wasserstein
 from gan_lightning.penalties import R1, R1R2, GradientPenalty, Penalty
+from gan_lightning.players.judge import Judge
 
 STEP = 0.02
 
@@ -63,19 +63,19 @@ def revolutions(places: Tensor) -> float:
     ids=lambda value: type(value).__name__,
 )
 def test_without_a_penalty_it_circles(objective: Objective, frequency: float) -> None:
-    time = 5 * 2 * math.pi / frequency
+    time = 2 * 2 * math.pi / frequency
     places = play(objective, None, time, start=(0.01, 0.0))  # further out, terms of higher order pull it in
     radii = places.norm(dim=1)
     assert radii[-1].item() == pytest.approx(0.01, rel=0.001)
     assert 0.0098 < radii.min() <= radii.max() < 0.0102
-    assert revolutions(places) == pytest.approx(5, rel=0.01)
+    assert revolutions(places) == pytest.approx(2, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "penalty", "rate"),
     [
         (NonSaturating(), R1(0.25), 0.125),
-        (NonSaturating(), R1(0.5), 0.25),
         (Minimax(), R1(0.5), 0.25),
         (Wasserstein(), R1(0.5), 0.25),
         (RelativisticPairing(), R1(0.5), 0.25),
@@ -98,13 +98,14 @@ def test_with_a_penalty_it_converges_at_the_rate_of_the_linearised_theory(
 def test_a_strong_penalty_is_slower_again() -> None:
     """Beyond γ = 1 there is no circling left, and the slower eigenvalue is -(γ - √(γ² - 1)) / 2."""
     gamma = 2.0
-    places = play(NonSaturating(), R1(gamma), time=40.0, start=(0.1, 0.0))
+    places = play(NonSaturating(), R1(gamma), time=24.0, start=(0.1, 0.0))
     half, end = places[len(places) // 2].norm(), places[-1].norm()
-    measured = math.log(half / end) / 20.0
+    measured = math.log(half / end) / 12.0
     assert measured == pytest.approx((gamma - math.sqrt(gamma**2 - 1)) / 2, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_gradient_penalty_does_not_make_it_converge() -> None:
     """Section 3 there: a slope that is to be 1 has no place where θ could stay."""
-    places = play(Wasserstein(), GradientPenalty(1.0), time=60.0, start=(0.5, 0.0))
+    places = play(Wasserstein(), GradientPenalty(1.0), time=30.0, start=(0.5, 0.0))
     assert places[-500:, 0].abs().max() > 0.05

@@ -1,7 +1,8 @@
-"""The evaluation door, and what it evaluates with."""
+"""The evaluation of checkpoints, and what it evaluates with."""
 
 import json
 import math
+import shutil
 import statistics
 import sys
 from pathlib import Path
@@ -10,22 +11,25 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import SHORT, Run
+from conftest import SHORT, Run, the_one_line
 from PIL import Image
 from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3
 
-from gan_lightning import evaluation
+from gan_lightning.checkpoints import find_checkpoints
 from gan_lightning.data.mnist5k import MNIST5k
-from gan_lightning.evaluation import METRICS, Images, Reference, Subject, metrics_named
+from gan_lightning.errors import UserError
 from gan_lightning.features.inception import Inception
 from gan_lightning.features.space import Description
-from gan_lightning.quantities import QUANTITIES
+from gan_lightning.measures import catalogue
+from gan_lightning.measures.catalogue import MEASURES, measures_named
+from gan_lightning.measures.metrics import METRICS
+from gan_lightning.measures.subject import Images, Reference, Subject
 
 
 @pytest.fixture
 def evaluate(run_evaluate: Run, classifiers: Path) -> Run:
-    """Runs the door with few samples and a classifier that is trained already."""
+    """Evaluates with few samples and a classifier that is trained already."""
     return lambda *words: run_evaluate("num_samples=300", f"data_dir={classifiers}", "output_dir=evaluation", *words)
 
 
@@ -33,8 +37,9 @@ def results(folder: str = "evaluation") -> dict[str, Any]:
     return json.loads(Path(folder, "metrics.json").read_text())
 
 
-def test_every_metric_of_a_run(run: Run, evaluate: Run) -> None:
-    assert run(*SHORT, "trainer.max_epochs=1").exit_code == 0
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished")
+def test_every_metric_of_a_run(evaluate: Run) -> None:
     outcome = evaluate("ckpt=run")
     assert outcome.exit_code == 0, outcome.stderr
     (found,) = results()["evaluations"]
@@ -43,15 +48,15 @@ def test_every_metric_of_a_run(run: Run, evaluate: Run) -> None:
     assert found["features"]["accuracy"] > 0.9
     (model,) = found["models"]
     assert (model["checkpoint"], model["epochs"], model["seed"]) == ("run/checkpoints/last.ckpt", 1, 0)
-    assert list(model["metrics"]) == [name for metric in METRICS["classifier"].values() for name in metric.quantities]
+    assert list(model["metrics"]) == [name for measure in MEASURES["classifier"].values() for name in measure.metrics]
     floor = found["floor"]
-    assert floor.keys() == model["metrics"].keys() - set(METRICS["classifier"]["equilibrium"].quantities)
+    assert floor.keys() == model["metrics"].keys() - set(MEASURES["classifier"]["equilibrium"].metrics)
     # After five alternations noise is drawn, which these tell from digits.
     for name in ("parzen_official", "parzen_fine", "classifier_score", "recall", "coverage", "modes"):
-        assert QUANTITIES[name].better == "higher"
+        assert METRICS[name].better == "higher"
         assert model["metrics"][name] < floor[name], name
     for name in ("frechet_distance", "kernel_distance", "class_divergence"):
-        assert QUANTITIES[name].better == "lower"
+        assert METRICS[name].better == "lower"
         assert model["metrics"][name] > floor[name], name
     assert floor["modes"] == 10
     assert floor["memorisation"] == pytest.approx(1, abs=0.15)
@@ -61,83 +66,94 @@ def test_every_metric_of_a_run(run: Run, evaluate: Run) -> None:
     for shown in ("300 generated images (seed 0)", found["features"]["fingerprint"], "floor", "run/checkpoints/last"):
         assert shown in outcome.stdout
     for name in found["floor"]:
-        (line,) = [line for line in lines if line.strip().startswith(QUANTITIES[name].title.strip())][:1]
-        assert f"{model['metrics'][name]:.4g}" in line or QUANTITIES[name].title.startswith("  ")
+        (line,) = [line for line in lines if line.strip().startswith(METRICS[name].title.strip())][:1]
+        assert f"{model['metrics'][name]:.4g}" in line or METRICS[name].title.startswith("  ")
     with Image.open("evaluation/neighbours.png") as picture:
         assert picture.size == (6 * (2 * 28 + 2) + 2, 8 * 30 + 2)
         pixels = np.asarray(picture)
     digits = MNIST5k().load(train=True)[0]
     shown = torch.from_numpy(pixels[2:30, 2 + 28 : 2 + 56, 0].copy())
     assert (digits[:, 0] == shown).flatten(1).all(1).any()  # a training image stands beside the first sample
-    assert "metric" in outcome.stderr  # the progress bar
+    assert "measure" in outcome.stderr  # the progress bar
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_seeds_are_taken_together_and_other_settings_apart(run: Run, evaluate: Run) -> None:
-    lists = ("seed=0,1,2", "optimizer.lr=1e-3,1e-4", "hydra/launcher=basic")
+    lists = ("seed=0,1", "optimizer.lr=1e-3,1e-4", "hydra/launcher=basic")
     run(*SHORT, "trainer.max_epochs=1", "-m", *lists, "output_dir=sweep")
-    outcome = evaluate("ckpt=sweep", "metrics=[frechet,equilibrium]")
+    outcome = evaluate("ckpt=sweep", "measures=[frechet,equilibrium]")
     assert outcome.exit_code == 0, outcome.stderr
     (found,) = results()["evaluations"]
     by_name = {Path(model["checkpoint"]).parts[1]: model["metrics"] for model in found["models"]}
-    assert by_name.keys() == {f"optimizer.lr-{rate}+seed-{seed}" for rate in (0.0001, 0.001) for seed in (0, 1, 2)}
-    assert [mean["seeds"] for mean in found["means"]] == [[0, 1, 2], [0, 1, 2]]
+    assert by_name.keys() == {f"optimizer.lr-{rate}+seed-{seed}" for rate in (0.0001, 0.001) for seed in (0, 1)}
+    assert [mean["seeds"] for mean in found["means"]] == [[0, 1], [0, 1]]
     first = [Path(path).parts[1] for path in found["means"][0]["checkpoints"]]
-    assert first == [f"optimizer.lr-0.0001+seed-{seed}" for seed in (0, 1, 2)]
+    assert first == [f"optimizer.lr-0.0001+seed-{seed}" for seed in (0, 1)]
     of_first = [by_name[name]["frechet_distance"] for name in first]
     assert found["means"][0]["mean"]["frechet_distance"] == pytest.approx(statistics.fmean(of_first))
     assert found["means"][0]["std"]["frechet_distance"] == pytest.approx(statistics.stdev(of_first))
     assert f"{statistics.fmean(of_first):.4g} ± {statistics.stdev(of_first):.2g}" in outcome.stdout
-    assert "seeds 0, 1, 2; mean ± standard deviation" in outcome.stdout
+    assert "seeds 0, 1; mean ± standard deviation" in outcome.stdout
     assert not list(Path("evaluation").glob("*.png"))  # the neighbours were not asked for
 
 
+@pytest.mark.slow
 def test_checkpoints_by_list_and_by_pattern(run: Run, evaluate: Run) -> None:
-    run(*SHORT, "trainer.max_epochs=12", "callbacks.checkpoints.every_n_epochs=1")
-    cheap = "metrics=[memorisation]"
+    run(*SHORT, "trainer.max_epochs=11", "callbacks.checkpoints.every_n_epochs=2")
+    cheap = "measures=[memorisation]"
     assert evaluate("ckpt=[run,run/checkpoints/epoch_0002.ckpt]", cheap, "output_dir=list").exit_code == 0
-    assert [model["epochs"] for model in results("list")["evaluations"][0]["models"]] == [12, 2]
+    assert [model["epochs"] for model in results("list")["evaluations"][0]["models"]] == [11, 2]
     assert {path.name for path in Path("list").iterdir()} == {"metrics.json", "neighbours_1.png", "neighbours_2.png"}
-    outcome = evaluate("ckpt='run/checkpoints/epoch_*'", cheap, "output_dir=pattern")
-    assert [model["epochs"] for model in results("pattern")["evaluations"][0]["models"]] == [*range(1, 13)]
-    assert "[12] run/checkpoints/epoch_0012.ckpt" in outcome.stdout
-    assert outcome.stdout.count(QUANTITIES["memorisation"].title) == 3  # five columns a table
-    evaluate("ckpt='run/checkpoints/*'", cheap, "output_dir=all")
-    (found,) = results("all")["evaluations"]
-    assert len(found["models"]) == 13
-    assert [mean["seeds"] for mean in found["means"]] == 12 * [[0]]  # last.ckpt is epoch_0012.ckpt under another name
+    outcome = evaluate("ckpt='run/checkpoints/*'", cheap, "output_dir=pattern")
+    (found,) = results("pattern")["evaluations"]
+    assert [model["epochs"] for model in found["models"]] == [2, 4, 6, 8, 10, 11]
+    assert "[5] run/checkpoints/epoch_0010.ckpt" in outcome.stdout
+    assert outcome.stdout.count(METRICS["memorisation"].title) == 2  # five columns a table
 
 
+@pytest.mark.slow
+def test_a_checkpoint_under_two_names_counts_once_in_a_mean(finished: Path, evaluate: Run) -> None:
+    shutil.copy(finished / "checkpoints" / "last.ckpt", "other.ckpt")
+    evaluate("ckpt=[run,other.ckpt]", "measures=[memorisation]")
+    (found,) = results()["evaluations"]
+    assert len(found["models"]) == 2
+    assert [mean["seeds"] for mean in found["means"]] == [[0]]
+
+
+@pytest.mark.slow
 def test_models_of_several_data_sets(run: Run, data_dir: Path, run_evaluate: Run) -> None:
     for dataset in ("mnist", "cifar10"):
         words = [word for word in SHORT if not word.startswith(("dataset=", "output_dir="))]
         run(*words, f"dataset={dataset}", f"data_dir={data_dir}", "trainer.max_epochs=1", f"output_dir=runs/{dataset}")
     outcome = run_evaluate(
-        "ckpt=runs", f"data_dir={data_dir}", "metrics=[parzen,memorisation]", "num_samples=8", "output_dir=evaluation"
+        "ckpt=runs", f"data_dir={data_dir}", "measures=[parzen,memorisation]", "num_samples=8", "output_dir=evaluation"
     )
     assert outcome.exit_code == 0, outcome.stderr
     assert [found["dataset"] for found in results()["evaluations"]] == ["CIFAR-10", "MNIST"]
     assert not (data_dir / "classifiers").exists()  # none of these metrics needs one
 
 
-def test_the_same_seed_gives_the_same_numbers_and_the_batch_size_does_not_matter(run: Run, evaluate: Run) -> None:
-    run(*SHORT, "trainer.max_epochs=1")
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished")
+def test_the_same_seed_gives_the_same_numbers_and_the_batch_size_does_not_matter(evaluate: Run) -> None:
     found = []
     for n, words in enumerate((["seed=1"], ["seed=1"], ["seed=1", "batch_size=7"], ["seed=2"])):
-        assert evaluate("ckpt=run", "metrics=[kernel]", f"output_dir={n}", *words).exit_code == 0
+        assert evaluate("ckpt=run", "measures=[kernel]", f"output_dir={n}", *words).exit_code == 0
         found.append(results(str(n))["evaluations"][0]["models"][0]["metrics"]["kernel_distance"])
     assert found[0] == found[1] == pytest.approx(found[2], rel=1e-4)
     assert found[0] != found[3]
 
 
-def test_a_diverged_generator_is_refused_alone_and_left_out_among_others(run: Run, evaluate: Run) -> None:
-    run(*SHORT, "trainer.max_epochs=1")
+@pytest.mark.usefixtures("finished")
+def test_a_diverged_generator_is_refused_alone_and_left_out_among_others(evaluate: Run) -> None:
     checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
     checkpoint["state_dict"]["generator.layers.0.weight"][0, 0] = math.nan
     torch.save(checkpoint, "diverged.ckpt")
-    outcome = evaluate("ckpt=diverged.ckpt", "metrics=[frechet]")
+    outcome = evaluate("ckpt=diverged.ckpt", "measures=[frechet]")
     assert outcome.exit_code == 1
-    assert outcome.stderr.splitlines()[-1] == "error: the generator draws NaN or infinity: its training has diverged"
-    outcome = evaluate("ckpt=[diverged.ckpt,run]", "metrics=[frechet]")
+    assert "the generator draws NaN" in outcome.stderr.splitlines()[-1]
+    outcome = evaluate("ckpt=[diverged.ckpt,run]", "measures=[frechet]")
     assert outcome.exit_code == 0
     assert "diverged.ckpt: the generator draws NaN" in outcome.stderr + outcome.stdout
     (found,) = results()["evaluations"]
@@ -147,55 +163,75 @@ def test_a_diverged_generator_is_refused_alone_and_left_out_among_others(run: Ru
     checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
     checkpoint["state_dict"][name].fill_(math.nan)
     torch.save(checkpoint, "diverged.ckpt")
-    outcome = evaluate("ckpt=diverged.ckpt", "metrics=[equilibrium]", "output_dir=another")
+    outcome = evaluate("ckpt=diverged.ckpt", "measures=[equilibrium]", "output_dir=another")
     assert outcome.stderr.splitlines()[-1].startswith("error: the discriminator answers NaN or infinity")
 
 
+@pytest.mark.usefixtures("finished")
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("words", "key", "right"),
     [
-        ([], "which checkpoint?"),
-        (["ckpt="], "which checkpoint?"),
-        (["ckpt=[]"], "which checkpoint?"),
-        (["ckpt=run", "output_dir="], "output_dir is empty"),
-        (["ckpt=nowhere"], "there is no checkpoint at nowhere"),
-        (["ckpt='nowhere/*'"], "no run and no checkpoint is called nowhere/*"),
-        (["ckpt=empty"], "there is no run in empty"),
-        (["ckpt=text"], "text is not a checkpoint"),
-        (["ckpt=run", "metrics=[fid]"], "there is no metric 'fid' with features=classifier; there is parzen, frechet"),
-        (["ckpt=run", "metrics=frechet"], "metrics must be a list of some of parzen, frechet"),
-        (["ckpt=run", "metrics=[]"], "metrics must be a list"),
-        (["ckpt=run", "features=pixels"], "features must be classifier or inception, not 'pixels'"),
-        (["ckpt=run", "features=inception", "metrics=[modes]"], "no metric 'modes' with features=inception"),
-        (["ckpt=run", "num_samples=0"], "num_samples must be a whole number of at least 1, not 0"),
-        (["ckpt=run", "batch_size=many"], "batch_size must be a whole number"),
-        (["ckpt=run", "num_samples=50"], "frechet: the features: 50 points are too few; at least 129 are needed"),
-        (["ckpt=run", "num_sample=50"], "did you mean num_samples"),
-        (["ckpt=run", "output_dir=run"], "run/metrics.json exists already; choose another output_dir"),
+        ([], "ckpt", "which checkpoint?"),
+        (["ckpt=nowhere"], "nowhere", "no checkpoint"),
+        (["ckpt=run", "measures=[fid]"], "'fid'", "parzen, frechet"),
+        (["ckpt=run", "num_samples=0"], "num_samples", "at least 1"),
+        (["ckpt=run", "batch_size=many"], "batch_size", "a whole number"),
+        (["ckpt=run", "num_samples=50"], "frechet", "at least 129"),
+        (["ckpt=run", "num_sample=50"], "'num_sample'", "did you mean num_samples"),
+        (["ckpt=run", "output_dir=run"], "run/metrics.json", "choose another output_dir"),
+        (["ckpt=run", "output_dir="], "output_dir", "output_dir=."),
     ],
 )
-def test_bad_input(words: list[str], expected: str, run: Run, evaluate: Run) -> None:
-    if "ckpt=run" in words:
-        run(*SHORT, "trainer.max_epochs=1")
-    Path("empty").mkdir()
-    Path("text").write_text("no checkpoint")
+def test_bad_input(words: list[str], key: str, right: str, evaluate: Run) -> None:
     outcome = evaluate(*words)
     assert outcome.exit_code == 1
-    assert expected in outcome.stderr.splitlines()[-1]
-    assert outcome.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in outcome.stderr
+    line = outcome.stderr.splitlines()[-1]
+    assert line.startswith("error: ")
+    assert key in line
+    assert right in line
     assert not Path("evaluation").exists()
 
 
-def test_a_checkpoint_cannot_choose_what_code_runs(run: Run, evaluate: Run) -> None:
-    run(*SHORT, "trainer.max_epochs=1")
+@pytest.mark.parametrize(
+    ("ckpt", "expected"),
+    [
+        ("", "is empty"),
+        ([], "is empty"),
+        ("nowhere/*", r"nowhere/\*"),
+        ("empty", r"no run in empty; .*checkpoints/last\.ckpt"),
+    ],
+)
+def test_paths_that_stand_for_no_checkpoint(
+    ckpt: Any, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    with pytest.raises(UserError, match=expected):
+        find_checkpoints(ckpt)
+
+
+@pytest.mark.parametrize(
+    ("names", "features", "expected"),
+    [
+        ("frechet", "classifier", "measures must be a list of some of parzen"),
+        ([], "classifier", "measures must be a list"),
+        (None, "pixels", "features must be classifier or inception"),
+        (["modes"], "inception", "'modes' with features=inception"),
+    ],
+)
+def test_names_of_no_measures(names: Any, features: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        measures_named(names, features)
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_checkpoint_cannot_choose_what_code_runs(evaluate: Run) -> None:
     for place, target in (("dataset", "os.mkdir"), ("dataset", "gan_lightning.data.base.DataLoader")):
         checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
         checkpoint["hyper_parameters"][place]["_target_"] = target
         torch.save(checkpoint, "evil.ckpt")
-        outcome = evaluate("ckpt=evil.ckpt")
-        assert outcome.exit_code == 1
-        assert f"the checkpoint's dataset is {target}" in outcome.stderr
+        assert f"the checkpoint's dataset is {target}" in the_one_line(evaluate("ckpt=evil.ckpt"))
 
 
 class Pixels(nn.Module):
@@ -226,31 +262,31 @@ def test_the_sets_of_a_reference_do_not_overlap_where_they_must_not(reference: R
 def test_the_order_of_the_samples_does_not_matter(reference: Reference) -> None:
     pixels, labels = (part[1000:1500] for part in MNIST5k().load(train=True))
     order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
-    for name, metric in METRICS["classifier"].items():
+    for name, measure in MEASURES["classifier"].items():
         if name != "equilibrium":
             one, other = (
-                metric.measure(Subject(Images(p, labels, Pixels())), reference) for p in (pixels, pixels[order])
+                measure.take(Subject(Images(p, labels, Pixels())), reference) for p in (pixels, pixels[order])
             )
             assert one == pytest.approx(other, rel=1e-9, abs=1e-9), name
 
 
 def test_copies_of_training_images_are_caught(reference: Reference) -> None:
     copies, labels = (part[2000:2200] for part in MNIST5k().load(train=True))
-    measure = METRICS["classifier"]["memorisation"].measure
+    measure = MEASURES["classifier"]["memorisation"].take
     assert measure(Subject(Images(copies, labels)), reference)["memorisation"] == pytest.approx(0, abs=1e-6)
     assert measure(Subject(reference.real), reference)["memorisation"] == pytest.approx(1, abs=0.15)
 
 
-def test_metrics_give_the_quantities_that_they_name(reference: Reference) -> None:
+def test_measures_give_the_metrics_that_they_name(reference: Reference) -> None:
     pixels, labels = (part[:500] for part in MNIST5k().load(train=True))
     for log_odds in (True, False):
         answers = Subject(Images(pixels, labels, Pixels()), lambda pixels, _: torch.zeros(len(pixels)), log_odds)
-        for name, metric in METRICS["classifier"].items():
-            assert tuple(metric.measure(answers, reference)) == metric.names(log_odds), name
-    for metrics in METRICS.values():
-        given = {name for metric in metrics.values() for kind in (True, False) for name in metric.names(kind)}
-        assert given <= QUANTITIES.keys()
-    assert list(metrics_named(["kernel", "parzen"], "classifier")) == ["parzen", "kernel"]
+        for name, measure in MEASURES["classifier"].items():
+            assert tuple(measure.take(answers, reference)) == measure.metrics_of(log_odds), name
+    for measures in MEASURES.values():
+        given = {name for measure in measures.values() for kind in (True, False) for name in measure.metrics_of(kind)}
+        assert given <= METRICS.keys()
+    assert list(measures_named(["kernel", "parzen"], "classifier")) == ["parzen", "kernel"]
 
 
 class SmallInception(nn.Module):
@@ -269,12 +305,15 @@ class SmallInception(nn.Module):
         return points, points[:, :8]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished")
 def test_with_inception_features_the_numbers_have_their_published_names(
-    run: Run, evaluate: Run, monkeypatch: pytest.MonkeyPatch
+    evaluate: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(*SHORT, "trainer.max_epochs=1")
     monkeypatch.setattr(feature_extractor_inceptionv3, "FeatureExtractorInceptionV3", SmallInception)
-    outcome = evaluate("ckpt=run", "features=inception", "num_samples=1000")
+    monkeypatch.setitem(MEASURES["inception"], "frechet", MEASURES["inception"]["frechet"]._replace(at_least=1000))
+    metrics = "measures=[frechet,kernel,score,neighbourhoods]"
+    outcome = evaluate("ckpt=run", "features=inception", "num_samples=1000", metrics)
     assert outcome.exit_code == 0, outcome.stderr
     (found,) = results()["evaluations"]
     values = found["models"][0]["metrics"]
@@ -287,10 +326,11 @@ def test_with_inception_features_the_numbers_have_their_published_names(
 
 def test_without_inception_features_nothing_is_called_fid() -> None:
     assert not {"fid", "kid", "inception_score"} & {
-        name for metric in METRICS["classifier"].values() for name in metric.quantities
+        name for measure in MEASURES["classifier"].values() for name in measure.metrics
     }
 
 
+@pytest.mark.usefixtures("finished")
 @pytest.mark.parametrize(
     ("failure", "expected"),
     [
@@ -299,10 +339,8 @@ def test_without_inception_features_nothing_is_called_fid() -> None:
     ],
 )
 def test_inception_weights_that_are_not_to_be_had_end_in_one_line(
-    failure: Exception | None, expected: str, run: Run, evaluate: Run, monkeypatch: pytest.MonkeyPatch
+    failure: Exception | None, expected: str, evaluate: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(*SHORT, "trainer.max_epochs=1")
-
     def refuse(*_: object, **__: object) -> None:
         assert failure is not None
         raise failure
@@ -310,11 +348,9 @@ def test_inception_weights_that_are_not_to_be_had_end_in_one_line(
     monkeypatch.setattr(feature_extractor_inceptionv3, "load_state_dict_from_url", refuse)
     if failure is None:  # as if it were not installed
         monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
-    outcome = evaluate("ckpt=run", "features=inception")
-    assert outcome.exit_code == 1
-    assert len(outcome.stderr.splitlines()) == 1
-    assert expected in outcome.stderr
-    assert "features=classifier" in outcome.stderr
+    line = the_one_line(evaluate("ckpt=run", "features=inception", "measures=[score]"))
+    assert expected in line
+    assert "features=classifier" in line
 
 
 @pytest.mark.slow
@@ -334,10 +370,10 @@ def test_the_real_inception_network_describes_gray_images(monkeypatch: pytest.Mo
 
 def test_the_parzen_window_is_chosen_by_images_that_no_floor_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     sets: list[tuple[Tensor, ...]] = []
-    real = evaluation.parzen_likelihoods
-    monkeypatch.setattr(evaluation, "parzen_likelihoods", lambda *a: sets.append(a[:3]) or real(*a))
+    real = catalogue.parzen_likelihoods
+    monkeypatch.setattr(catalogue, "parzen_likelihoods", lambda *a: sets.append(a[:3]) or real(*a))
     reference = Reference(Digits(), 10_000)
-    METRICS["classifier"]["parzen"].measure(Subject(reference.real), reference)
+    MEASURES["classifier"]["parzen"].take(Subject(reference.real), reference)
     samples, validation, test = sets[0]
     assert (len(samples), len(validation), len(test)) == (3333, 667, 1000)
     assert torch.cdist(validation, samples).min() > 0.1

@@ -1,5 +1,6 @@
 """The README's own network, objective and data set, typed in an empty folder; and what of a checkpoint is trusted."""
 
+import importlib
 import json
 import re
 import shlex
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Run, weights
+from conftest import Outcome, Run, the_one_line, weights
 from PIL import Image
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text() + (ROOT / "conf" / "README.md").read_text()
 FEW = ("trainer.max_epochs=1", "trainer.limit_train_batches=3", "trainer.accelerator=cpu")
 
 
@@ -32,20 +34,11 @@ def commands(about: str) -> list[list[str]]:
     return [shlex.split(line)[1:] for line in lines if about in line]
 
 
-def python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=300)
-
-
 def succeeds(folder: Path, *words: str) -> str:
-    done = python(folder, *words)
+    """What a command says, typed in a folder."""
+    done = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def the_one_line(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    return line
 
 
 @pytest.fixture
@@ -55,63 +48,86 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def forget_examples() -> None:
+    """As a process of its own would not know them."""
+    for name in [name for name in sys.modules if name.startswith("my_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def typed(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Runs `-m gan_lightning.…` in this process, in the folder of the examples."""
+    monkeypatch.syspath_prepend(folder)
+
+    def typed(_: str, module: str, *words: str) -> Outcome:
+        forget_examples()
+        return run(*words, entry_point=importlib.import_module(module))
+
+    yield typed
+    forget_examples()
+
+
+@pytest.fixture
+def here(typed: Run) -> Run:
+    """Trains, with the options of the examples."""
+    train = ("-m", "gan_lightning.train", "--config-dir", "mine/conf", "output_dir=run/it")
+    return lambda *words: typed(*train, *words)
+
+
 @pytest.mark.slow
-def test_a_network_of_ones_own(folder: Path, classifiers: Path) -> None:
+def test_a_network_of_ones_own(folder: Path, classifiers: Path, typed: Run) -> None:
     train, sample = commands("labelled")
     # It leaves a mark where it is imported.
     source = (folder / "my_networks.py").read_text()
     (folder / "my_networks.py").write_text(f'{source}\nopen("imported", "w").close()\n')
     go_on = succeeds(folder, *train, *FEW).splitlines()[-1].partition("python ")[2]
     assert "--config-dir mine/conf" in go_on
-    before = weights(folder / "outputs/labelled/checkpoints/last.ckpt")
-    succeeds(folder, *shlex.split(go_on))
-    assert not torch.equal(
-        before["generator.classes.weight"],
-        weights(folder / "outputs/labelled/checkpoints/last.ckpt")["generator.classes.weight"],
-    )
+    before = weights("outputs/labelled/checkpoints/last.ckpt")
+    assert typed(*shlex.split(go_on)).exit_code == 0
+    name = "generator.classes.weight"
+    assert not torch.equal(before[name], weights("outputs/labelled/checkpoints/last.ckpt")[name])
 
-    (folder / "imported").unlink()
+    Path("imported").unlink()
     untrusted = [word for word in sample if not word.startswith("trust=")]
-    line = the_one_line(python(folder, *untrusted))
+    line = the_one_line(typed(*untrusted))
     assert "generator is my_networks.Generator" in line
     assert line.endswith("say trust=[my_networks]")
     evaluate = ["-m", "gan_lightning.evaluate", "ckpt=outputs/labelled", "num_samples=300", f"data_dir={classifiers}"]
-    evaluate += ["metrics=[frechet,equilibrium]"]
-    assert "say trust=[my_networks]" in the_one_line(python(folder, *evaluate))
-    assert not (folder / "imported").exists()  # nothing of it has been run
+    evaluate += ["measures=[frechet,equilibrium]"]
+    assert "say trust=[my_networks]" in the_one_line(typed(*evaluate))
+    assert not Path("imported").exists()  # nothing of it has been run
 
-    succeeds(folder, *sample)
-    with Image.open(folder / "labelled.png") as picture:
+    assert typed(*sample).exit_code == 0
+    with Image.open("labelled.png") as picture:
         assert picture.size == (242, 242)
-    succeeds(folder, *evaluate, "trust=my_networks", "output_dir=measured")
-    (found,) = json.loads((folder / "measured/metrics.json").read_text())["evaluations"]
+    assert typed(*evaluate, "trust=my_networks", "output_dir=measured").exit_code == 0
+    (found,) = json.loads(Path("measured/metrics.json").read_text())["evaluations"]
     assert found["models"][0]["metrics"].keys() >= {"frechet_distance", "held_out_score", "held_out_gap"}
 
 
 @pytest.mark.slow
-def test_an_objective_of_ones_own_in_a_sweep_with_its_report(folder: Path) -> None:
+def test_an_objective_of_ones_own_in_a_sweep_with_its_report(folder: Path, typed: Run) -> None:
     (sweep,) = commands("cubed")
     said = succeeds(folder, *sweep, *FEW)
     assert "2 jobs, 2 completed" in said
-    page = (folder / "outputs/cubed/report/index.html").read_text()
-    assert "Cubed" in page
-    results = json.loads((folder / "outputs/cubed/objective-cubed/metrics.json").read_text())
+    assert "Cubed" in Path("outputs/cubed/report/index.html").read_text()
+    results = json.loads(Path("outputs/cubed/objective-cubed/metrics.json").read_text())
     assert results.keys() >= {"real_score", "fake_score", "score_gap"}
     assert "real_probability" not in results
-    succeeds(
-        folder, "-m", "gan_lightning.sample", "ckpt=outputs/cubed/objective-cubed"
-    )  # its networks are the project's
+    sample = typed("-m", "gan_lightning.sample", "ckpt=outputs/cubed/objective-cubed")
+    assert sample.exit_code == 0, sample.stderr  # its networks are the project's
 
 
 @pytest.mark.slow
-def test_a_data_set_of_ones_own(folder: Path) -> None:
+def test_a_data_set_of_ones_own(typed: Run) -> None:
     train, evaluate = commands("stripes")
     train = [word for word in train if word != "objective=hinge"]
-    few = ["num_samples=200", "metrics=[parzen,memorisation]", "data_dir=elsewhere"]
-    succeeds(folder, *train, *FEW, "dataset.num_train_images=100")
-    assert "say trust=[my_data]" in the_one_line(python(folder, *[w for w in evaluate if "trust" not in w], *few))
-    succeeds(folder, *evaluate, *few)
-    (found,) = json.loads((folder / "outputs/stripes_measured/metrics.json").read_text())["evaluations"]
+    few = ["num_samples=200", "measures=[parzen,memorisation]", "data_dir=elsewhere"]
+    outcome = typed(*train, *FEW, "dataset.num_train_images=100")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "say trust=[my_data]" in the_one_line(typed(*[word for word in evaluate if "trust" not in word], *few))
+    assert typed(*evaluate, *few).exit_code == 0
+    (found,) = json.loads(Path("outputs/stripes_measured/metrics.json").read_text())["evaluations"]
     assert found["dataset"] == "stripes"
     assert found["images"] == {"generated": 200, "held_out": 200, "floor": 200}  # of all, not of those trained on
     assert found["floor"]["memorisation"] < found["models"][0]["metrics"]["memorisation"]
@@ -131,27 +147,13 @@ BROKEN = {
 
 
 MISTAKES = {
-    "model.generator.widht=3": "no setting 'model.generator.widht'; did you mean model.generator.width",
-    "model.generator._target_=my_networks.Nobody": "is my_networks.Nobody, but my_networks has no Nobody",
-    "model.generator._target_=my_nets.Generator": "is my_nets.Generator, but there is no module 'my_nets' here",
-    "model.generator._target_=Generator": "'Generator', which names no class; it should be a module and a class",
-    "+model.generator.depth=3": "model.generator: Generator.__init__() got an unexpected keyword argument 'depth'",
-    "model.generator._target_=json.JSONDecoder ~model.generator.width": "json.JSONDecoder, which is no nn.Module",
-    "+penalty={_target_: my_networks.Generator}": "penalty: Generator.__init__() missing",
-    "+penalty={_target_: my_objectives.Cubed}": "penalty is my_objectives.Cubed, which is no Penalty",
-    "+penalty={gamma: 1}": "penalty names no class; it needs a _target_",
+    "model.generator.widht=3": ("'model.generator.widht'", "did you mean model.generator.width"),
+    "model.generator._target_=my_networks.Nobody": ("my_networks.Nobody", "has no Nobody"),
+    "+model.generator.depth=3": ("model.generator: ", "unexpected keyword argument 'depth'"),
+    "model.generator._target_=json.JSONDecoder ~model.generator.width": ("json.JSONDecoder", "nn.Module"),
+    "+penalty={_target_: my_objectives.Cubed}": ("penalty is my_objectives.Cubed", "Penalty"),
+    "+penalty={gamma: 1}": ("penalty", "_target_"),
 }
-
-
-@pytest.fixture
-def here(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Runs the training in this process, in the folder of the examples, and forgets them afterwards."""
-    monkeypatch.syspath_prepend(folder)
-    before = set(sys.modules)
-    yield lambda *words: run("--config-dir", "mine/conf", "output_dir=run/it", *words)
-    for name in set(sys.modules) - before:
-        if name.startswith("my_"):
-            del sys.modules[name]
 
 
 @pytest.mark.parametrize("error", BROKEN)
@@ -169,8 +171,6 @@ def test_a_programming_error_is_loud_with_its_file_and_line(error: str, here: Ru
 
 @pytest.mark.parametrize("words", MISTAKES)
 def test_a_users_mistake_is_one_line(words: str, here: Run) -> None:
-    outcome = here("model=labelled", *([words] if "{" in words else words.split()))
-    assert outcome.exit_code == 1
-    assert MISTAKES[words] in outcome.stderr
-    assert len(outcome.stderr.splitlines()) == 1
+    line = the_one_line(here("model=labelled", *([words] if "{" in words else words.split())))
+    assert all(part in line for part in MISTAKES[words])
     assert not Path("run").exists()

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning import losses, objectives
-from gan_lightning.judge import Judge
 from gan_lightning.objectives import (
     Hinge,
     LeastSquares,
@@ -19,6 +18,7 @@ from gan_lightning.objectives import (
     Switch,
     Wasserstein,
 )
+from gan_lightning.players.judge import Judge
 
 SWITCH = Switch(NonSaturating(), Minimax())
 
@@ -168,3 +168,8 @@ def test_refuses_what_is_not_an_epoch(switch_epoch: Any) -> None:
 def test_refuses_to_switch_between_log_odds_and_scores() -> None:
     with pytest.raises(ValueError, match=r"those of NonSaturating are log-odds, those of Hinge scores"):
         Switch(NonSaturating(), Hinge())
+
+
+def test_refuses_what_is_no_scale() -> None:
+    with pytest.raises(ValueError, match="discriminator_scale must be a number"):
+        NonSaturating("x")  # type: ignore[arg-type]

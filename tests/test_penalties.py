@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.augmentation import DiffAugment
-from gan_lightning.judge import Judge
 from gan_lightning.penalties import R1, R1R2, GradientPenalty, Penalty, squared_slopes
+from gan_lightning.players.judge import Judge
 from gan_lightning.schedules import Cosine
 
 SHAPE = (2, 3, 3)

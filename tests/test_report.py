@@ -1,4 +1,4 @@
-"""The door that compares runs."""
+"""The command that compares runs."""
 
 import csv
 import json
@@ -20,15 +20,15 @@ from test_cli import the_one_line
 from torch.utils.tensorboard import SummaryWriter
 
 from gan_lightning import report
-from gan_lightning.config import CONF
+from gan_lightning.paths import CONF
 
 DISTANCES = {("1e-4", 0): 3.0, ("1e-4", 1): 5.0, ("1e-5", 0): 20.0, ("1e-5", 1): None, ("1e-3", 0): 100.0}
 
 
 @pytest.fixture
 def report_of(run: Run) -> Run:
-    """Runs the door."""
-    return lambda *words: run(*words, door=report)
+    """Runs the command."""
+    return lambda *words: run(*words, entry_point=report)
 
 
 @pytest.fixture
@@ -59,7 +59,8 @@ def make_run(folder: str, rate: str, seed: int, results: dict | None = None, sta
         writer.add_scalar("evaluation/frechet_distance", 1 / step, step)
         writer.add_scalar("epoch", (step + 4) // 5, step)
     writer.close()
-    (path / "status.json").write_text(json.dumps({"state": state}))
+    overrides = [f"optimizer.lr={rate}", f"seed={seed}", "output_dir=sweep"]
+    (path / "status.json").write_text(json.dumps({"state": state, "overrides": overrides}))
     if results is not None:
         (path / "metrics.json").write_text(json.dumps({"epochs": 2, "training_seconds": 3.5, **results}))
 
@@ -80,6 +81,7 @@ class Page(HTMLParser):
         self.text += data
 
 
+@pytest.mark.slow
 def test_it_writes_tables_pictures_and_a_page(sweep: Path, report_of: Run) -> None:
     outcome = report_of("sweep=sweep")
     assert outcome.exit_code == 0, outcome.stderr
@@ -90,9 +92,11 @@ def test_it_writes_tables_pictures_and_a_page(sweep: Path, report_of: Run) -> No
     assert {row["state"] for row in rows} == {"completed", "failed", "interrupted"}
     assert [row["optimizer.lr"] for row in rows][:4] == ["0.0001", "0.0001", "1e-05", "0.001"]
     table = (sweep / "report" / "table.md").read_text().splitlines()
-    assert table[0] == "|  | optimizer.lr | frechet_distance | seeds | state |"
-    assert table[2] == "| 1 | 0.0001 | 4 ± 1.4 | 0, 1 | completed |"
-    assert table[3] == "| 2 | 1e-05 | 20 | 0, 1 | completed |"
+    assert [row["trial"] for row in rows][:2] == ["001", "002"]
+    assert table[0] == "| trials | frechet_distance | optimizer.lr | seeds | state |"
+    assert table[2] == "| 001, 002 | 4 ± 1.4 | 0.0001 | 0, 1 | completed |"
+    assert table[3] == "| 003, 006 | 20 | 1e-05 | 0, 1 | completed |"
+    assert table[-1] == "    python -m gan_lightning.train optimizer.lr=1e-4 seed=0 trainer.max_epochs=100"
     for line in table:
         assert line in outcome.stdout
     for picture in ("effect_of_optimizer.lr", "loss_generator", "evaluation_frechet_distance", "best_and_worst"):
@@ -110,8 +114,24 @@ def test_the_page_needs_nothing_else(sweep: Path, report_of: Run) -> None:
     assert "optimizer.lr &lt;must&gt; be a number" in text  # nothing in a run becomes part of the page
     assert "Traceback: line 1" in page.text
     assert "diverged" in page.text
+    assert "7 runs: 5 completed, 1 failed, 1 interrupted." in page.text
+    assert "001 lr=0.0001 seed=0" in page.text
+    assert "python -m gan_lightning.train optimizer.lr=1e-4 seed=0" in page.text
+    assert "too few runs" in page.text
+    assert "Losses do not tell" not in page.text
 
 
+def test_a_single_run_has_no_command_and_losses_are_not_trusted(run: Run, report_of: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=1")
+    outcome = report_of("sweep=run")
+    page = Page(Path("run/report/index.html"))
+    assert "1 run: 1 completed." in page.text
+    for text in (outcome.stdout, page.text, Path("run/report/table.md").read_text()):
+        assert "Losses do not tell which generator is better; callbacks=evaluation measures what does." in text
+        assert "to train the best again" not in text.lower()
+
+
+@pytest.mark.slow
 def test_a_sweep_at_work_is_reported_and_written_again(sweep: Path, report_of: Run) -> None:
     with FileLock("sweep/lr-1e-3+seed-1/.lock"):
         assert report_of("sweep=sweep").exit_code == 0
@@ -122,6 +142,7 @@ def test_a_sweep_at_work_is_reported_and_written_again(sweep: Path, report_of: R
     assert "50.5 ± 70" in (sweep / "report" / "table.md").read_text()
 
 
+@pytest.mark.slow
 def test_any_runs_by_list_and_by_pattern(sweep: Path, run: Run, report_of: Run) -> None:
     run(*SHORT, "trainer.max_epochs=1")
     outcome = report_of("sweep=[run,sweep/lr-1e-4+seed-0]", "output_dir=compared", "metric=generator_loss")
@@ -208,14 +229,21 @@ def test_in_a_browser_columns_sort_and_trials_open(sweep: Path, report_of: Run, 
     click("optimizer.lr")
     assert column("optimizer.lr")[:5] == ["1e-05", "1e-05", "0.0001", "0.0001", "0.001"]
 
-    article = browser.find_element(By.ID, "trial-2")
+    article = browser.find_element(By.ID, "trial-002")
     assert not article.is_displayed()
-    link = browser.find_element(By.CSS_SELECTOR, "#trials a[href='#trial-2']")
+    link = browser.find_element(By.CSS_SELECTOR, "#trials a[href='#trial-002']")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", link)
     link.click()
     assert article.is_displayed()
     assert "frechet_distance\n5" in article.text
     picture = article.find_element(By.TAG_NAME, "img")
     assert browser.execute_script("return arguments[0].complete && arguments[0].naturalWidth", picture) == 50
-    # The page itself is no wider than a phone; wide tables scroll by themselves.
+    # The page itself is no wider than a phone; wide tables scroll by themselves, all but the trial and the metric.
+    phone = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    row = browser.find_elements(By.CSS_SELECTOR, "#trials tbody tr:first-child td")
+    before = [cell.rect["x"] for cell in row]
+    browser.execute_script("document.querySelector('#trials').parentElement.scrollLeft = 100")
+    assert [cell.rect["x"] for cell in row][:2] == before[:2]
+    assert row[2].rect["x"] == before[2] - 100

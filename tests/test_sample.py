@@ -3,16 +3,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SHORT, Run
+from conftest import Run, the_one_line
 from PIL import Image
 
-from gan_lightning.sampling import draw, grid
+from gan_lightning.players.sampling import draw, grid
 
 
-def test_a_checkpoint_alone_is_enough_and_draws_what_training_drew(run: Run, run_sample: Run) -> None:
-    assert run(*SHORT, "trainer.max_epochs=1").exit_code == 0
+def test_a_checkpoint_alone_is_enough_and_draws_what_training_drew(finished: Path, run_sample: Run) -> None:
     Path("elsewhere").mkdir()
-    checkpoint = Path("run/checkpoints/last.ckpt").rename("elsewhere/mine.ckpt")
+    checkpoint = (finished / "checkpoints" / "last.ckpt").rename("elsewhere/mine.ckpt")
     outcome = run_sample(f"ckpt={checkpoint}", "num_samples=4", "output=elsewhere/four.png")
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.stdout == "4 samples in elsewhere/four.png\n"
@@ -23,54 +22,42 @@ def test_a_checkpoint_alone_is_enough_and_draws_what_training_drew(run: Run, run
     assert np.array_equal(drawn[32:60, 32:60], shown[2:30, 92:120])
 
 
-def test_a_run_folder_and_another_seed(run: Run, run_sample: Run) -> None:
-    run(*SHORT, "trainer.max_epochs=1")
+@pytest.mark.usefixtures("finished")
+def test_a_run_folder_and_another_seed(run_sample: Run) -> None:
     for seed in (0, 1):
         assert run_sample("ckpt=run", f"seed={seed}", f"output={seed}.png").exit_code == 0
     assert Path("0.png").read_bytes() != Path("1.png").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ([], "which checkpoint?"),
-        (["ckpt=nowhere"], "no checkpoint at nowhere"),
-        (["ckpt=nowhere", "sede=1"], "did you mean seed"),
-    ],
-)
-def test_bad_input(arguments: list[str], expected: str, run_sample: Run) -> None:
-    outcome = run_sample(*arguments)
-    assert outcome.exit_code == 1
-    assert outcome.stderr.startswith("error: ")
-    assert len(outcome.stderr.splitlines()) == 1
-    assert expected in outcome.stderr
-
-
-def test_a_checkpoint_cannot_choose_what_code_runs(run: Run, run_sample: Run) -> None:
-    run(*SHORT, "trainer.max_epochs=1")
+@pytest.mark.usefixtures("finished")
+def test_a_checkpoint_cannot_choose_what_code_runs(run_sample: Run) -> None:
     checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
-    honest = checkpoint["hyper_parameters"]["model"]["generator"]
+    settings = checkpoint["hyper_parameters"]["model"]
     mkdir = {"_target_": "os.mkdir", "path": "owned"}
-    for generator in (
-        mkdir,
-        {**honest, "latent_dim": mkdir},
-        {"_target_": "gan_lightning.networks.players.torch.hub.os.mkdir", "path": "owned"},
-        {"_target_": "gan_lightning.networks.players.torch.utils.data.DataLoader", "dataset": []},
-    ):
-        checkpoint["hyper_parameters"]["model"]["generator"] = generator
+    for generator in (mkdir, {**settings["generator"], "latent_dim": mkdir}):  # more of them in tests/test_building.py
+        settings["generator"] = generator
         torch.save(checkpoint, "evil.ckpt")
-        outcome = run_sample("ckpt=evil.ckpt")
-        assert outcome.exit_code == 1
-        assert len(outcome.stderr.splitlines()) == 1
+        assert "os.mkdir" in the_one_line(run_sample("ckpt=evil.ckpt"))
         assert not Path("owned").exists()
 
 
-def test_bad_input_beside_a_good_checkpoint(run: Run, run_sample: Run) -> None:
-    run(*SHORT, "trainer.max_epochs=1")
-    for wrong in ("output=digits", "output=nowhere/x.png", "num_samples=0", "seed=x"):
-        outcome = run_sample("ckpt=run", wrong)
-        assert outcome.exit_code == 1
-        assert len(outcome.stderr.splitlines()) == 1
+@pytest.mark.usefixtures("finished")
+@pytest.mark.parametrize(
+    ("words", "key", "right"),
+    [
+        ([], "ckpt", "which checkpoint?"),
+        (["ckpt=nowhere"], "nowhere", "no checkpoint"),
+        (["ckpt=run", "sede=1"], "'sede'", "did you mean seed"),
+        (["ckpt=run", "output=digits/"], "output", "digits/samples.png"),
+        (["ckpt=run", "output=run/config.yaml/x.png"], "config.yaml", "File exists"),
+        (["ckpt=run", "num_samples=0"], "num_samples", "at least 1"),
+        (["ckpt=run", "seed=x"], "seed", "a whole number"),
+    ],
+)
+def test_bad_input(words: list[str], key: str, right: str, run_sample: Run) -> None:
+    line = the_one_line(run_sample(*words))
+    assert key in line
+    assert right in line
 
 
 def test_drawing_leaves_mode_and_random_numbers_as_they_were() -> None:

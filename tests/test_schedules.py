@@ -49,6 +49,11 @@ def test_refuses_an_optimizer_without_momentum() -> None:
         Goodfellow2014(Adam([WEIGHT]))
 
 
+def test_refuses_a_decay_that_would_grow() -> None:
+    with pytest.raises(ValueError, match="decay must be a number of at least 1"):
+        Goodfellow2014(SGD([WEIGHT], lr=0.1, momentum=0.5), decay=0)
+
+
 def test_half_a_cosine_and_then_constant() -> None:
     schedule = Cosine(first=2.0, last=1.0, images=100)
     assert [schedule(n) for n in (0, 25, 50, 75, 100, 10**9)] == pytest.approx([2, 1.853553, 1.5, 1.146447, 1, 1])

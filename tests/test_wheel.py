@@ -29,7 +29,7 @@ def test_a_wheel_installed_elsewhere_trains_from_another_folder(tmp_path: Path) 
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
     python("-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel))
-    where = python("-c", "import gan_lightning.config as c; print(c.CONF)", cwd=elsewhere, PYTHONPATH=str(site))
+    where = python("-c", "import gan_lightning.paths as c; print(c.CONF)", cwd=elsewhere, PYTHONPATH=str(site))
     assert where.strip() == str(site / "gan_lightning" / "conf")
     python("-m", "gan_lightning.train", "trainer=smoke", "output_dir=run", cwd=elsewhere, PYTHONPATH=str(site))
     assert (elsewhere / "run" / "metrics.json").exists()

@@ -2,27 +2,32 @@
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from conftest import SHORT, Run, assert_same_weights, weights
+from conftest import SHORT, TWO_PROCESSES, Run, assert_same_weights, forks, the_one_line, weights
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
+from torch.multiprocessing import start_processes
 
+from gan_lightning.averaging import ExponentialMovingAverage
+from gan_lightning.callbacks.best_checkpoint import BestCheckpoint
 from gan_lightning.callbacks.evaluation import Evaluation, _shared
-from gan_lightning.evaluation import METRICS
+from gan_lightning.measures.catalogue import MEASURES
+from gan_lightning.measures.metrics import METRICS
 from gan_lightning.objectives import NonSaturating
 
 EVALUATION = (
     "callbacks=evaluation",
     "callbacks.evaluation.every_n_epochs=2",
     "callbacks.evaluation.num_samples=200",
-    "callbacks.evaluation.metrics=null",
+    "callbacks.evaluation.measures=null",
 )
+METRICS_OF_FEW = "callbacks.evaluation.measures=[score]"  # which can be taken of the ten test images that there are
+FRECHET = "callbacks.evaluation.measures=[frechet]"
 
 
 @pytest.fixture
@@ -30,6 +35,7 @@ def short(classifiers: Path) -> tuple[str, ...]:
     return (*SHORT, f"data_dir={classifiers}")
 
 
+@pytest.mark.slow
 def test_it_leaves_the_trained_weights_bit_for_bit_as_they_are(run: Run, short: tuple[str, ...]) -> None:
     assert run(*short, "trainer.max_epochs=3").exit_code == 0
     outcome = run(*short, *EVALUATION, "trainer.max_epochs=3", "output_dir=evaluated")
@@ -37,20 +43,23 @@ def test_it_leaves_the_trained_weights_bit_for_bit_as_they_are(run: Run, short: 
     assert_same_weights(weights("run/checkpoints/last.ckpt"), weights("evaluated/checkpoints/last.ckpt"))
 
 
-def test_training_the_classifier_leaves_them_too(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_training_the_classifier_leaves_them_too(run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan_lightning.features.classifier.MIN_STEPS", 20)
-    run(*SHORT, "trainer.max_epochs=1")
-    outcome = run(*SHORT, *EVALUATION, "trainer.max_epochs=1", f"data_dir={tmp_path}/new", "output_dir=evaluated")
+    words = (*SHORT, "dataset=mnist", f"data_dir={data_dir}", "trainer.max_epochs=1")
+    run(*words)
+    outcome = run(*words, *EVALUATION, "callbacks.best_checkpoint=null", METRICS_OF_FEW, "output_dir=evaluated")
     assert outcome.exit_code == 0, outcome.stderr
-    assert "classifier of MNIST5k, trained once" in outcome.stderr
+    assert "classifier of MNIST, trained once" in outcome.stderr
     assert_same_weights(weights("run/checkpoints/last.ckpt"), weights("evaluated/checkpoints/last.ckpt"))
 
 
-def test_its_numbers_are_in_tensorboard_in_the_results_and_are_those_of_the_door(
+@pytest.mark.slow
+def test_its_numbers_are_in_tensorboard_in_the_results_and_are_those_of_evaluate(
     run: Run, run_evaluate: Run, short: tuple[str, ...], classifiers: Path
 ) -> None:
     run(*short, *EVALUATION, "trainer.max_epochs=5")
-    names = [name for metric in METRICS["classifier"].values() for name in metric.quantities]
+    names = [name for measure in MEASURES["classifier"].values() for name in measure.metrics]
     written = EventAccumulator("run", size_guidance={"scalars": 0}).Reload()
     results = json.loads(Path("run/metrics.json").read_text())
     for name in names:
@@ -64,25 +73,31 @@ def test_its_numbers_are_in_tensorboard_in_the_results_and_are_those_of_the_door
     assert found["models"][0]["metrics"] == pytest.approx({name: results[name] for name in names}, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_that_of_the_best_epoch(run: Run, short: tuple[str, ...]) -> None:
-    words = (*EVALUATION, "callbacks.evaluation.every_n_epochs=1", "callbacks.checkpoints.every_n_epochs=1")
-    for quantity, mode, best in (("frechet_distance", "null", min), ("held_out_accuracy", "max", max)):
-        folder = f"by_{quantity}"
+    measures = "callbacks.evaluation.measures=[frechet,equilibrium]"
+    words = (*EVALUATION, measures, "callbacks.evaluation.every_n_epochs=1", "callbacks.checkpoints.every_n_epochs=1")
+    for metric, mode, best in (("frechet_distance", "null", min), ("held_out_accuracy", "max", max)):
+        folder = f"by_{metric}"
         outcome = run(
             *short, *words, "trainer.max_epochs=6", "optimizer.lr=3e-3", f"output_dir={folder}",
-            f"callbacks.best_checkpoint.quantity={quantity}", f"callbacks.best_checkpoint.mode={mode}",
+            f"callbacks.best_checkpoint.metric={metric}", f"callbacks.best_checkpoint.mode={mode}",
         )  # fmt: skip
         assert outcome.exit_code == 0, outcome.stderr
-        points = EventAccumulator(folder).Reload().Scalars(f"evaluation/{quantity}")
+        points = EventAccumulator(folder).Reload().Scalars(f"evaluation/{metric}")
         values = [point.value for point in points]
         epoch = values.index(best(values)) + 1
         assert_same_weights(
             weights(f"{folder}/checkpoints/best.ckpt"), weights(f"{folder}/checkpoints/epoch_{epoch:04d}.ckpt")
         )
+        assert f"epoch {epoch}: Fréchet distance " in outcome.stdout
+        last = f"{values[-1]:.4g}, best {values[epoch - 1]:.4g} in epoch {epoch}: {folder}/checkpoints/best.ckpt"
+        assert f"{METRICS[metric].title} {last}\n" in outcome.stdout
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_the_best_checkpoint_and_the_numbers(run: Run, short: tuple[str, ...]) -> None:
-    words = (*short, *EVALUATION, "optimizer.lr=3e-3")
+    words = (*short, *EVALUATION, FRECHET, "optimizer.lr=3e-3")
     run(*words, "trainer.max_epochs=6", "output_dir=whole")
     run(*words, "trainer.max_epochs=3")
     outcome = run(*words, "trainer.max_epochs=6", "ckpt_path=run/checkpoints/last.ckpt")
@@ -97,10 +112,12 @@ def test_a_resumed_run_keeps_the_best_checkpoint_and_the_numbers(run: Run, short
     assert whole["frechet_distance"] == resumed["frechet_distance"]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_a_sweep_is_told_the_metric_that_it_optimises(run: Run, short: tuple[str, ...]) -> None:
     listen = "+hydra.callbacks.returned._target_=plugs.Returned"
     outcome = run(
-        *short, *EVALUATION, "-m", "trainer.max_epochs=1", "optimizer.lr=1e-3,1e-4", listen,
+        *short, *EVALUATION, FRECHET, "-m", "trainer.max_epochs=1", "optimizer.lr=1e-3,1e-4", listen,
         "optimized_metric=frechet_distance", "hydra/launcher=basic",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
@@ -112,7 +129,7 @@ def test_a_sweep_is_told_the_metric_that_it_optimises(run: Run, short: tuple[str
 def test_a_generator_that_diverges_is_worth_nan_and_no_best_checkpoint(run: Run, short: tuple[str, ...]) -> None:
     listen = "+hydra.callbacks.returned._target_=plugs.Returned"
     outcome = run(
-        *short, *EVALUATION, "trainer.max_epochs=2", "optimizer.lr=1e38", "optimizer=goodfellow_sgd", listen,
+        *short, *EVALUATION, FRECHET, "trainer.max_epochs=2", "optimizer.lr=1e38", "optimizer=goodfellow_sgd", listen,
         "optimized_metric=frechet_distance", "output_dir=diverged",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
@@ -122,60 +139,69 @@ def test_a_generator_that_diverges_is_worth_nan_and_no_best_checkpoint(run: Run,
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("words", "key", "right"),
     [
-        (["callbacks.evaluation.metrics=[fid]"], "callbacks.evaluation: there is no metric 'fid'"),
-        (["callbacks.evaluation.num_samples=100"], "callbacks.evaluation: frechet: the features: 100 points are too"),
-        (["callbacks.evaluation.every_n_epochs=0"], "every_n_epochs must be a whole number of at least 1"),
-        (["callbacks.evaluation.features=x"], "features must be classifier or inception"),
-        (
-            ["callbacks.best_checkpoint.quantity=fid"],
-            "best_checkpoint.quantity is fid, but callbacks.evaluation",
-        ),
-        (["callbacks.best_checkpoint.mode=low"], "mode must be min or max for frechet_distance, not 'low'"),
-        (["callbacks.best_checkpoint.quantity=memorisation"], "mode must be min or max for memorisation, not None"),
-        (["callbacks.best_checkpoint.quantity=loss"], "there is no quantity 'loss'; there is parzen_official, "),
-        (["optimized_metric=fid"], "optimized_metric is fid, but a run with these callbacks knows generator_loss, "),
-        (["callbacks=default", "optimized_metric=frechet_distance"], "optimized_metric is frechet_distance, but"),
+        (["callbacks.evaluation.measures=[fid]"], "callbacks.evaluation: ", "frechet"),
+        (["callbacks.evaluation.num_samples=100"], "num_samples=100", "129"),
+        (["callbacks.best_checkpoint.metric=memorisation", "callbacks.best_checkpoint.mode=min", FRECHET],
+         "best_checkpoint.metric is memorisation", "frechet_distance"),
+        (["callbacks.best_checkpoint.mode=low"], "callbacks.best_checkpoint.mode", "min or max"),
+        (["optimized_metric=fid"], "optimized_metric is fid", "frechet_distance"),
+        (["callbacks=default", "optimized_metric=frechet_distance"], "optimized_metric is frechet_distance", "loss"),
     ],
-)
-def test_bad_input(words: list[str], expected: str, run: Run, short: tuple[str, ...]) -> None:
-    without = [word for word in EVALUATION if word.partition("=")[0] not in {w.partition("=")[0] for w in words}]
-    if words[0] == "callbacks=default":
-        without = []
-    outcome = run(*short, *without, *words)
-    assert outcome.exit_code == 1
-    assert expected in outcome.stderr
-    assert len(outcome.stderr.splitlines()) == 1
+)  # fmt: skip
+def test_bad_input(words: list[str], key: str, right: str, run: Run, short: tuple[str, ...]) -> None:
+    evaluation = [] if words[0] == "callbacks=default" else EVALUATION
+    line = the_one_line(run(*short, *evaluation, *words))
+    assert key in line
+    assert right in line
     assert not Path("run").exists()
 
 
-WORKER = """
-import sys, torch
-from gan_lightning.callbacks.evaluation import _shared
-rank = int(sys.argv[1])
-torch.distributed.init_process_group("gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=3)
-seen = []
-def double(part, others):
-    seen.append(len(part))
-    assert torch.equal(part, others)
-    return part * 2, part.float().sum(1, keepdim=True)
-rows = torch.arange(20).view(10, 2)
-doubled, sums = _shared(double, (rows, rows), torch.device("cpu"))
-assert seen == [4 if rank == 0 else 3], seen
-assert torch.equal(doubled, rows * 2)
-assert torch.equal(sums, rows.float().sum(1, keepdim=True))
-"""
+@pytest.mark.parametrize(
+    ("settings", "right"), [({"every_n_epochs": 0}, "at least 1"), ({"features": "x"}, "classifier or inception")]
+)
+def test_refuses_what_cannot_be_measured(settings: dict[str, Any], right: str) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(settings))} .*{right}"):
+        Evaluation(**settings)
 
 
+@pytest.mark.parametrize(
+    ("metric", "right"), [("memorisation", "mode must be min or max"), ("loss", "parzen_official")]
+)
+def test_refuses_what_is_not_known_to_be_better_or_worse(metric: str, right: str) -> None:
+    with pytest.raises(ValueError, match=right):
+        BestCheckpoint("folder", metric)
+
+
+def share(rank: int, store: str) -> None:
+    """What each of three processes does."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=3)
+    seen = []
+
+    def double(part: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(len(part))
+        assert torch.equal(part, others)
+        return part * 2, part.float().sum(1, keepdim=True)
+
+    rows = torch.arange(20).view(10, 2)
+    doubled, sums = _shared(double, (rows, rows), torch.device("cpu"))
+    assert seen == [4 if rank == 0 else 3], seen
+    assert torch.equal(doubled, rows * 2)
+    assert torch.equal(sums, rows.float().sum(1, keepdim=True))
+
+
+@pytest.mark.slow
+def test_it_may_have_any_name(run: Run, short: tuple[str, ...]) -> None:
+    mine = "+callbacks.mine={_target_: gan_lightning.callbacks.evaluation.Evaluation, num_samples: 300}"
+    outcome = run(*short, mine, "trainer.max_epochs=1", "optimized_metric=frechet_distance")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "frechet_distance" in json.loads(Path("run/metrics.json").read_text())
+
+
+@forks
 def test_several_processes_share_the_work_and_all_get_the_whole(tmp_path: Path) -> None:
-    workers = [
-        subprocess.Popen([sys.executable, "-c", WORKER, str(rank), str(tmp_path / "store")], stderr=subprocess.PIPE)
-        for rank in range(3)
-    ]
-    for worker in workers:
-        _, errors = worker.communicate(timeout=120)
-        assert worker.returncode == 0, errors.decode()
+    start_processes(share, (str(tmp_path / "store"),), nprocs=3, start_method="fork")  # raises what one of them raises
 
 
 def test_one_process_does_it_all() -> None:
@@ -185,16 +211,15 @@ def test_one_process_does_it_all() -> None:
 
 
 @pytest.mark.slow
+@forks
 def test_two_processes_measure_what_one_measures(run: Run, short: tuple[str, ...]) -> None:
     """With learning rates of 0 both train the same weights: none."""
     words = [*short, *EVALUATION, "trainer.max_epochs=1", "optimizer.lr=0"]
     assert run(*words).exit_code == 0
-    strategy = "+trainer.strategy=ddp_find_unused_parameters_true"
-    command = [sys.executable, "-m", "gan_lightning.train", *words, "trainer.devices=2", strategy, "output_dir=two"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    outcome = run(*words, *TWO_PROCESSES, "output_dir=two")
+    assert outcome.exit_code == 0, outcome.stderr
     one, two = (json.loads(Path(folder, "metrics.json").read_text()) for folder in ("run", "two"))
-    for name in Evaluation(metrics=None).quantities(log_odds=True):
+    for name in Evaluation(measures=None).metrics(log_odds=True):
         assert two[name] == pytest.approx(one[name], rel=1e-4), name
     assert_same_weights(weights("two/checkpoints/best.ckpt"), weights("two/checkpoints/last.ckpt"))
 
@@ -209,9 +234,8 @@ def test_the_number_of_samples_is_that_of_generated_images(monkeypatch: pytest.M
         device = torch.device("cpu")
         objective = NonSaturating()
 
-        @staticmethod
-        def generator_with(weights: str | None) -> Any:
-            return SimpleNamespace(sample_latent=lambda n, random: torch.randn(n, 2, generator=random))
+        generator = SimpleNamespace(sample_latent=lambda n, random: torch.randn(n, 2, generator=random))
+        ema = ExponentialMovingAverage()
 
     before = torch.get_rng_state()
     for seed in (0, 0, 1):

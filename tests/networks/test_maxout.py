@@ -52,6 +52,8 @@ def test_can_be_differentiated_twice() -> None:
     assert torch.autograd.gradgradcheck(layer, x)
 
 
-def test_refuses_no_pieces() -> None:
+def test_refuses_no_pieces_and_no_width() -> None:
     with pytest.raises(ValueError, match="pieces must be"):
         Maxout(7, 3, pieces=0)
+    with pytest.raises(ValueError, match="the width of a Maxout layer must be"):
+        Maxout(7, 0, pieces=2)

@@ -63,3 +63,15 @@ def test_dropout_acts_in_training_alone() -> None:
     assert not torch.equal(discriminator(images), discriminator(images))
     discriminator.eval()
     assert torch.equal(discriminator(images), discriminator(images))
+
+
+def test_refuses_what_is_no_width_no_slope_and_no_share() -> None:
+    shape = (1, 4, 4)
+    for hidden_dims in ([0], [8, "x"]):
+        with pytest.raises(ValueError, match="hidden_dims must be a whole number of at least 1"):
+            Generator(shape, hidden_dims=hidden_dims)  # type: ignore[arg-type]
+    for network in (Generator, Discriminator):
+        with pytest.raises(ValueError, match="negative_slope must be a number"):
+            network(shape, negative_slope="abc")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="dropout must be a number"):
+        Discriminator(shape, dropout=float("nan"))

@@ -1,5 +1,4 @@
 import itertools
-import math
 import statistics
 from pathlib import Path
 
@@ -8,15 +7,17 @@ import pytest
 from scipy.stats import f_oneway
 
 from gan_lightning.errors import UserError
-from gan_lightning.jobs import State
-from gan_lightning.reports.comparison import choose_metric, groups, main_effects, ranked, varied
-from gan_lightning.reports.runs import Run
+from gan_lightning.reports.comparison import caveat, choose_metric, groups, ranked
+from gan_lightning.reports.effects import main_effects
+from gan_lightning.reports.names import named, short_keys, shown, varied
+from gan_lightning.reports.runs import MISSING, Run
+from gan_lightning.sweeps.jobs import State
 
 
 def a_run(seed: int = 0, *, state: State = State.COMPLETED, metric: float | None = 1.0, **settings: object) -> Run:
     hyperparameters = {"dataset": "MNIST", "seed": seed, "gan.seed": seed} | settings
     results = {"frechet_distance": metric, "coverage": None if metric is None else -metric}
-    return Run(Path("run"), "run", state, hyperparameters, None, results if state is State.COMPLETED else {})
+    return Run(Path("run"), state, hyperparameters, None, results if state is State.COMPLETED else {})
 
 
 def test_what_varies_is_named_once_and_seeds_are_not_settings() -> None:
@@ -26,9 +27,41 @@ def test_what_varies_is_named_once_and_seeds_are_not_settings() -> None:
     apart = [*runs, a_run(**{"optimizer.generator.lr": 1.0, "optimizer.lr": 1e-5})]
     assert set(varied(apart)) == {"optimizer.lr", "optimizer.generator.lr"}
     assert varied(runs[:2]) == []
-    assert varied([a_run(**{"objective.switch_epoch": 5}), a_run(**{"objective.switch_epoch": math.nan}), a_run()]) == [
-        "objective.switch_epoch"
+    assert varied([a_run(**{"objective.switch_epoch": None}), a_run()]) == ["objective.switch_epoch"]
+
+
+def test_a_trial_is_called_by_its_number_and_by_what_varies() -> None:
+    runs = [a_run(seed, **{"optimizer.lr": 1e-4, "dataset.batch_size": size}) for size, seed in ((16, 0), (36, 0))]
+    assert [run.name for run in named(runs)] == ["001 batch_size=16", "002 batch_size=36"]
+    runs = [
+        a_run(0, **{"optimizer.betas": "[0.5, 0.999]"}),
+        a_run(1, **{"objective.switch_epoch": None, "optimizer.betas": "[0.9, 0.999]"}),
+        Run(Path("failed"), State.FAILED),
     ]
+    names = ["001 betas=[0.5,0.999] seed=0", "002 betas=[0.9,0.999] switch_epoch=null seed=1", "003"]
+    assert [run.name for run in named(runs)] == names
+    assert [run.number for run in named(runs)] == ["001", "002", "003"]
+    assert [run.name for run in named(runs[:1])] == ["001"]
+
+
+def test_a_key_keeps_the_last_parts_that_tell_it_from_others() -> None:
+    keys = ["optimizer.generator.lr", "optimizer.discriminator.lr", "gan.discriminator_steps", "lr", "a.b", "b"]
+    assert list(short_keys(keys).values()) == [
+        "generator.lr",
+        "discriminator.lr",
+        "discriminator_steps",
+        "lr",
+        "a.b",
+        "b",
+    ]
+
+
+def test_a_setting_without_a_value_is_not_one_that_a_run_does_not_have() -> None:
+    assert [shown(value) for value in (None, MISSING, 1e-4, 5, True)] == ["null", "–", "0.0001", "5", "True"]
+    runs = [a_run(metric=1.0, switch_epoch=None), a_run(metric=2.0), a_run(metric=3.0, switch_epoch=5)]
+    assert [group.values["switch_epoch"] for group in groups(runs, "frechet_distance")] == ["null", "–", "5"]
+    (effect,) = main_effects(runs, "frechet_distance")
+    assert [level.name for level in effect.levels] == ["5", "null", "–"]
 
 
 def test_seeds_become_mean_and_standard_deviation() -> None:
@@ -73,7 +106,8 @@ def test_main_effects_of_a_design_with_known_effects() -> None:
     effects = {effect.key: effect for effect in main_effects(runs, "frechet_distance")}
     assert list(effects) == ["a", "b", "c"]
     assert effects["c"].share == 0
-    assert effects["a"].means == pytest.approx({"1": 2, "2": 5, "3": 8})
+    means = {level.name: level.mean for level in effects["a"].levels}
+    assert means == pytest.approx({"1": 2, "2": 5, "3": 8})
     total = statistics.pvariance([run.results["frechet_distance"] for run in runs])
     n = len(runs)
     for key, k in (("a", 3), ("b", 2)):
@@ -98,9 +132,28 @@ def test_chance_alone_has_no_effect_on_average() -> None:
         runs = [a_run(metric=float(random.normal()), lr=float(random.random())) for _ in range(24)]
         (effect,) = main_effects(runs, "frechet_distance")
         assert len(effect.levels) == 4  # ranges with as many runs each
-        assert {len(numbers) for numbers in effect.levels.values()} == {6}
+        assert {len(level.numbers) for level in effect.levels} == {6}
+        values = [value for level in effect.levels for value in level.values]
+        assert values == sorted(run.hyperparameters["lr"] for run in runs)
         shares.append(effect.share)
     assert statistics.fmean(shares) < 0.07  # cut off at 0; unadjusted it would be 0.13
+
+
+@pytest.mark.parametrize(("number", "enough"), [(2, False), (4, False), (5, True)])
+def test_too_few_runs_have_no_share_of_the_variance(number: int, enough: bool) -> None:
+    runs = [a_run(metric=float(n), a=n % 2, same=n % 2) for n in range(number)]
+    (effect,) = main_effects(runs, "frechet_distance")
+    assert (effect.share is not None) == enough
+    runs = [a_run(metric=float(n), a=n % 2, lr=0.1 * n) for n in range(5)]
+    assert [(effect.key, effect.share is None) for effect in main_effects(runs, "frechet_distance")] == [
+        ("a", False),
+        ("lr", True),  # a value of its own for each run
+    ]
+
+
+def test_of_losses_it_is_said_that_they_do_not_tell() -> None:
+    assert "Losses do not tell" in caveat("generator_loss")
+    assert caveat("frechet_distance") == ""
 
 
 def test_the_metric_is_what_was_asked_for_or_what_the_runs_optimised() -> None:

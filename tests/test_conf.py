@@ -7,19 +7,33 @@ from typing import Any
 
 import hydra
 import pytest
-from conftest import Run
+from conftest import DRAWS, Run
 from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 
-from gan_lightning.config import CONF, differences
+from gan_lightning.paths import CONF
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
-OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
-FREE = {"image_shape", "params", "self", "optimizer"}  # what the training door adds
+OPTIONS = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in GROUPS}
+FREE = {"image_shape", "params", "self", "optimizer"}  # what building adds
 JOINED = {
     *("generator", "discriminator", "objective", "generator_optimizer", "discriminator_optimizer", "scheduler"),
     *("penalty", "augmentation"),
 }
+
+
+def together(options: dict[str, list[str]]) -> list[list[str]]:
+    """Words that choose every option at least once, of each group one at a time."""
+    rounds = range(max(len(names) for names in options.values()))
+    return [[f"{group}={names[n % len(names)]}" for group, names in options.items()] for n in rounds]
+
+
+def without(options: dict[str, list[str]], *names: str) -> dict[str, list[str]]:
+    return {group: [name for name in options[group] if name not in names] for group in options}
+
+
+EXPERIMENTS = [[f"experiment={name}"] for name in OPTIONS["experiment"]]  # which choose of other groups themselves
+PARTS = {group: names for group, names in OPTIONS.items() if group not in ("experiment", "hparams_search")}
 
 
 def compose(*overrides: str) -> Any:
@@ -38,10 +52,10 @@ def targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
             yield from targets(child, f"{path}.{key}" if path else key)
 
 
-@pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_an_options_keys_are_its_constructors_arguments(group: str, option: str) -> None:
-    of_a_search = ["callbacks.pruning.journal=x", "callbacks.pruning.trial=0"] if option == "optuna" else []
-    found = dict(targets(compose(f"{group}={option}", *of_a_search)))
+@pytest.mark.parametrize("words", [*together(PARTS), *EXPERIMENTS, ["hparams_search=optuna"]])
+def test_an_options_keys_are_its_constructors_arguments(words: list[str]) -> None:
+    of_a_search = ["callbacks.pruning.journal=x", "callbacks.pruning.trial=0"] if "optuna" in words[0] else []
+    found = dict(targets(compose(*words, *of_a_search)))
     assert found.keys() >= {"gan", "dataset", "model.generator", "model.discriminator", "objective", "trainer"}
     for path, node in found.items():
         signature = inspect.signature(get_class(node["_target_"])).parameters
@@ -67,29 +81,25 @@ def test_the_defaults_of_constructors_and_of_their_files_are_the_same() -> None:
     assert compared > 40
 
 
+# The others need a GPU, below, or more test images, in tests/callbacks/test_evaluation.py, or a package of their own.
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "overrides",
-    # The others need a GPU, below, or are a sweep, in tests/test_sweep.py and tests/test_search.py.
-    [
-        [f"{g}={o}"]
-        for g, o in OPTIONS
-        if (g, o) not in {("trainer", "gpu"), ("trainer", "ddp")} and g != "hparams_search"
-    ],
-    ids="/".join,
+    "words", [*together(without(PARTS, "gpu", "ddp", "evaluation", "wandb", "mlflow")), *EXPERIMENTS]
 )
-def test_an_option_instantiates_and_trains(
-    overrides: list[str], run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gan_lightning.features.classifier.MIN_STEPS", 20)
-    if overrides == ["objective=wasserstein"]:
-        overrides = [*overrides, "penalty=gradient_penalty"]
-    limits = [] if overrides == ["trainer=smoke"] else ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]
+def test_an_option_instantiates_and_trains(words: list[str], run: Run, data_dir: Path) -> None:
+    limits = [] if "trainer=smoke" in words else ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]
+    undrawn = [] if "objective=hinge" in words else [f"~callbacks.{name}" for name in DRAWS]  # once, and in colour
     outcome = run(
-        *overrides, *limits, f"data_dir={data_dir}", "dataset.num_train_images=40", "dataset.batch_size=8",
+        *words, *limits, *undrawn, f"data_dir={data_dir}", "dataset.num_train_images=40", "dataset.batch_size=8",
         "output_dir=run",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
     assert Path("run/metrics.json").exists()
+
+
+def test_every_option_is_chosen() -> None:
+    chosen = {word for words in together(PARTS) for word in words}
+    assert chosen == {f"{group}={name}" for group, names in PARTS.items() for name in names}
 
 
 @pytest.mark.parametrize("option", ["gpu", "ddp"])
@@ -153,6 +163,7 @@ def test_the_launchers() -> None:
     assert ray["ray"] == {"init": {"address": "auto"}, "remote": {"num_cpus": 4, "num_gpus": 1, "max_calls": 1}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["report_grid", "optuna"])
 def test_a_sweepers_keys_are_its_constructors_arguments(search: str) -> None:
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
@@ -163,14 +174,3 @@ def test_a_sweepers_keys_are_its_constructors_arguments(search: str) -> None:
 def test_a_learning_rate_for_both_and_for_one() -> None:
     optimizer = compose("optimizer.lr=3e-4", "optimizer.generator.lr=1e-5")["optimizer"]
     assert (optimizer["generator"]["lr"], optimizer["discriminator"]["lr"]) == (1e-5, 3e-4)
-
-
-def test_differences_are_those_that_change_what_is_computed() -> None:
-    before = {"seed": 0, "trainer": {"max_epochs": 1}, "dataset": {"data_dir": "a", "batch_size": 1}, "model": {"a": 1}}
-    now = {"seed": 0, "trainer": {"max_epochs": 2}, "dataset": {"data_dir": "b", "batch_size": 2}, "model": {"b": 1}}
-    assert differences(before, now) == [
-        "dataset.batch_size (1, now 2)",
-        "model.a (1, now None)",
-        "model.b (None, now 1)",
-    ]
-    assert differences(before, before) == []

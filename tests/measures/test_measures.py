@@ -10,14 +10,14 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import maximum_mean_discrepancy
 
-from gan_lightning.metrics.equilibrium import equilibrium
-from gan_lightning.metrics.frechet import frechet_distance, gaussian_frechet_distance
-from gan_lightning.metrics.inception_score import inception_score
-from gan_lightning.metrics.kernel import kernel_distance
-from gan_lightning.metrics.memorisation import memorisation, nearest_neighbours
-from gan_lightning.metrics.modes import modes_and_divergence
-from gan_lightning.metrics.neighbourhoods import neighbourhoods
-from gan_lightning.metrics.parzen import FINE_SIGMAS, OFFICIAL_SIGMAS, log_likelihoods, parzen_likelihoods
+from gan_lightning.measures.equilibrium import equilibrium
+from gan_lightning.measures.frechet import frechet_distance, gaussian_frechet_distance
+from gan_lightning.measures.inception_score import inception_score
+from gan_lightning.measures.kernel import kernel_distance
+from gan_lightning.measures.memorisation import memorisation, nearest_neighbours
+from gan_lightning.measures.modes import modes_and_divergence
+from gan_lightning.measures.neighbourhoods import neighbourhoods
+from gan_lightning.measures.parzen import FINE_SIGMAS, OFFICIAL_SIGMAS, log_likelihoods, parzen_likelihoods
 
 
 @pytest.fixture(autouse=True)
@@ -184,12 +184,12 @@ def test_parzen_against_a_direct_computation() -> None:
 
 def test_parzen_chooses_the_width_on_validation_images_and_finds_a_known_density() -> None:
     # Many samples of a normal density with deviation 0.5: the window's likelihood nears minus its entropy.
-    draws = [0.5 * torch.randn(number, 1) for number in (5000, 1000, 2000)]
+    draws = [0.5 * torch.randn(number, 1) for number in (2500, 500, 1000)]
     entropy = 0.5 * math.log(2 * math.pi * math.e * 0.25)
     found, coarse = parzen_likelihoods(*draws, FINE_SIGMAS, OFFICIAL_SIGMAS)
     assert [coarse] == parzen_likelihoods(*draws, OFFICIAL_SIGMAS)
     assert found.mean == pytest.approx(-entropy, abs=4 * found.standard_error)
-    assert 0.005 < found.standard_error < 0.03
+    assert 0.01 < found.standard_error < 0.04
     assert found.sigma < 0.3
     likelihoods = log_likelihoods(draws[1], draws[0], FINE_SIGMAS).mean(1)
     assert found.sigma == FINE_SIGMAS[likelihoods.argmax()].item()

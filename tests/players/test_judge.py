@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.judge import Judge
+from gan_lightning.players.judge import Judge
 
 LABELS = torch.tensor([0, 1, 2])
 

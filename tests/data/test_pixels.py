@@ -1,6 +1,6 @@
 import torch
 
-from gan_lightning.pixels import from_uint8, to_uint8
+from gan_lightning.data.pixels import from_uint8, to_uint8
 
 BYTES = torch.arange(256, dtype=torch.uint8)
 

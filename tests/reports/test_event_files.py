@@ -5,9 +5,10 @@ from conftest import SHORT, Run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from gan_lightning.event_files import read_events, read_scalars
+from gan_lightning.reports.event_files import read_events, read_scalars
 
 
+@pytest.mark.slow
 def test_the_curves_are_those_that_tensorboard_shows_also_of_a_run_that_went_on(run: Run) -> None:
     every = (*SHORT, "callbacks.checkpoints.every_n_epochs=1")
     run(*every, "trainer.max_epochs=3")

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.networks import goodfellow, mlp
-from gan_lightning.protocol import (
+from gan_lightning.players.protocol import (
     call,
     depends_on_batch,
     evaluating,

@@ -7,7 +7,9 @@ import pytest
 from filelock import FileLock
 
 from gan_lightning.errors import UserError
-from gan_lightning.jobs import LONGEST_NAME, Record, State, folder_name, read_status
+from gan_lightning.settings import but_for_length
+from gan_lightning.sweeps.jobs import LONGEST_NAME, folder_name
+from gan_lightning.sweeps.status import Record, State, read_status
 
 
 def test_names_of_folders_tell_overrides_apart_and_need_no_quotes() -> None:
@@ -43,6 +45,7 @@ def test_the_order_and_the_sign_of_adding_do_not_matter() -> None:
     assert folder_name(["dataset.batch_size=16", "optimizer.lr=1e-4"]) == "dataset.batch_size-16+optimizer.lr-1e-4"
 
 
+@pytest.mark.slow
 def test_the_status_follows_the_job(tmp_path: Path) -> None:
     assert read_status(tmp_path)["state"] is State.WAITING
     with Record(tmp_path, ["seed=1"]):
@@ -87,3 +90,13 @@ def test_a_job_that_was_killed_is_interrupted_but_one_that_holds_its_lock_runs(t
         assert read_status(tmp_path)["state"] is State.RUNNING
     assert read_status(tmp_path)["state"] is State.INTERRUPTED
     assert read_status(tmp_path)["error"] == "it was killed"
+
+
+def test_runs_that_are_the_same_but_for_their_length() -> None:
+    def settings(max_epochs: int, log_every_n_steps: int = 1, seed: int = 0) -> dict:
+        trainer = {"max_epochs": max_epochs, "log_every_n_steps": log_every_n_steps}
+        return {"seed": seed, "trainer": trainer, "logger": {"purge_step": max_epochs}}
+
+    assert but_for_length(settings(1)) == but_for_length(settings(2))
+    assert but_for_length(settings(1)) != but_for_length(settings(2, log_every_n_steps=2))
+    assert but_for_length(settings(1)) != but_for_length(settings(2, seed=1))

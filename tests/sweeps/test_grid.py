@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,16 +13,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import SHORT, Run, assert_same_weights, tensorboard, weights
+from conftest import SHORT, SWEEP, Run, assert_same_weights, tensorboard, the_one_line, weights
 from filelock import FileLock
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_cli import the_one_line
 
+from gan_lightning.paths import CONF
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 BASIC = "hydra/launcher=basic"
-"""Jobs one after the other in this process, which costs no start."""
-SWEEP = (*SHORT, BASIC, "-m", "trainer.max_epochs=1")
 
 
 def status(job: str) -> dict:
@@ -34,6 +35,7 @@ def results(folder: str) -> dict:
     return {name: value for name, value in found.items() if name not in ("training_seconds", "images_per_second")}
 
 
+@pytest.mark.slow
 def test_every_combination_has_a_folder_with_its_name_and_a_line(run: Run) -> None:
     outcome = run(*SWEEP, "optimizer.lr=1e-3,1e-4", "dataset.batch_size=8,20")
     assert outcome.exit_code == 0, outcome.stderr
@@ -47,22 +49,28 @@ def test_every_combination_has_a_folder_with_its_name_and_a_line(run: Run) -> No
             assert f"optimizer.lr={rate}" in status(name)["overrides"]
             for file in ("metrics.json", "train.log", "samples/epoch_0001.png", "checkpoints/last.ckpt"):
                 assert Path("run", name, file).exists()
-            assert [line for line in outcome.stdout.splitlines() if line.startswith("completed") and name in line]
+            number = json.loads(Path("run/jobs.json").read_text())[name]
+            assert re.search(rf"^completed +{number:03} batch_size={size} lr={rate}", outcome.stdout, re.M)
     assert "4 jobs, 4 completed" in outcome.stdout
+    assert "--logdir run\n" in outcome.stdout
+    assert re.search(r"^ +python -m gan_lightning.train .*batch_size=.*trainer.max_epochs=1", outcome.stdout, re.M)
     assert Path("run/report/index.html").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished_sweep")
 def test_the_same_command_again_skips_what_is_done_and_more_values_add_to_it(run: Run) -> None:
-    run(*SWEEP, "seed=0,1")
     written = {path: path.stat().st_mtime_ns for path in Path("run").rglob("*.ckpt")}
     outcome = run(*SWEEP, "seed=0,1")
     assert outcome.exit_code == 0, outcome.stderr
     assert "2 jobs, 2 completed" in outcome.stdout
-    assert run(*SWEEP, "seed=0,1,2").exit_code == 0
+    assert run(*SWEEP, "seed=2,0,1").exit_code == 0
+    assert json.loads(Path("run/jobs.json").read_text()) == {"seed-0": 1, "seed-1": 2, "seed-2": 3}  # as they were
     assert written.items() < {path: path.stat().st_mtime_ns for path in Path("run").rglob("*.ckpt")}.items()
     assert status("seed-2")["state"] == "completed"
 
 
+@pytest.mark.slow
 def test_without_a_folder_the_same_command_finds_the_same_one(run: Run) -> None:
     words = [word for word in SWEEP if not word.startswith("output_dir")]
     run(*words, "seed=0,1")
@@ -71,6 +79,14 @@ def test_without_a_folder_the_same_command_finds_the_same_one(run: Run) -> None:
     assert len(list(sweep.glob("seed-*/metrics.json"))) == 2
     run(*words, "seed=0,2")
     assert len(list(Path("outputs/sweeps").iterdir())) == 2
+
+
+@pytest.mark.slow
+def test_a_sweep_that_goes_on_from_a_checkpoint(run: Run, finished: Path) -> None:
+    words = (*SHORT, BASIC, "-m", f"ckpt_path={finished}/checkpoints/last.ckpt", "trainer.max_epochs=2,3")
+    outcome = run(*words, "output_dir=on")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert OmegaConf.load("on/trainer.max_epochs-2/config.yaml").ckpt_path == f"{finished}/checkpoints/last.ckpt"
 
 
 def test_a_job_that_fails_stops_no_other_and_is_tried_again(run: Run) -> None:
@@ -92,7 +108,8 @@ def test_a_job_that_fails_stops_no_other_and_is_tried_again(run: Run) -> None:
     assert status("gan.discriminator_steps-1") == before
 
 
-def test_a_crash_leaves_a_checkpoint_from_which_the_job_goes_on(run: Run) -> None:
+@pytest.mark.slow
+def test_a_crash_leaves_a_checkpoint_from_which_the_job_goes_on(run: Run, whole: Path) -> None:
     words = (*SHORT, BASIC, "-m", "seed=0,1", "trainer.max_epochs=3")
     outcome = run(*words, "+callbacks.plug={_target_: plugs.Crash, after: 12}")
     assert outcome.exit_code == 1
@@ -101,55 +118,43 @@ def test_a_crash_leaves_a_checkpoint_from_which_the_job_goes_on(run: Run) -> Non
     assert not Path("run/seed-0/metrics.json").exists()
     assert run(*words).exit_code == 0
     assert not Path("run/seed-0/traceback.txt").exists()
-    run(*words, "output_dir=whole")
     for seed in (0, 1):
-        job = f"seed-{seed}"
-        assert "ckpt_path: run/" in Path("run", job, "config.yaml").read_text()
-        assert_same_weights(weights(f"run/{job}/checkpoints/last.ckpt"), weights(f"whole/{job}/checkpoints/last.ckpt"))
-        assert results(f"run/{job}") == results(f"whole/{job}")
+        assert "ckpt_path: run/" in Path(f"run/seed-{seed}/config.yaml").read_text()
+    assert_same_weights(weights("run/seed-0/checkpoints/last.ckpt"), weights(whole / "checkpoints/last.ckpt"))
+    assert results("run/seed-0") == results(str(whole))
 
 
-def test_a_longer_run_goes_on_from_a_shorter_one_with_the_same_outcome(run: Run) -> None:
-    words = [*SHORT, "callbacks.samples.num_samples=4"]
-    lengths = "trainer.max_epochs=3,1,2"
-    assert run(*words, BASIC, "-m", "optimizer.lr=1e-3,1e-4", lengths).exit_code == 0
-    for rate in (0.001, 0.0001):
-        for epochs in (1, 2, 3):
-            folder = f"run/optimizer.lr-{rate}+trainer.max_epochs-{epochs}"
-            alone = f"alone/{rate}-{epochs}"
-            run(*words, f"optimizer.lr={rate}", f"trainer.max_epochs={epochs}", f"output_dir={alone}")
-            assert_same_weights(*(weights(f"{one}/checkpoints/last.ckpt") for one in (folder, alone)))
-            assert results(folder) == results(alone)
-            shorter = f"run/optimizer.lr-{rate}+trainer.max_epochs-{epochs - 1}/checkpoints/last.ckpt"
-            assert OmegaConf.load(f"{folder}/config.yaml").ckpt_path == (shorter if epochs > 1 else None)
-            curves = [EventAccumulator(one).Reload() for one in (folder, alone)]
-            assert sorted(curves[0].Tags()["scalars"]) == sorted(curves[1].Tags()["scalars"])
-            points = [[(p.step, p.value) for p in each.Scalars("loss/generator")] for each in curves]
-            assert points[0] == points[1]
-            names = [{path.name for path in Path(one, "samples").iterdir()} for one in (folder, alone)]
-            assert names[0] == names[1]
+@pytest.mark.slow
+def test_a_longer_run_goes_on_from_a_shorter_one_with_the_same_outcome(run: Run, whole: Path) -> None:
+    assert run(*SHORT, BASIC, "-m", "optimizer.lr=1e-3,1e-4", "trainer.max_epochs=3,1,2").exit_code == 0
+    run(*SHORT, "optimizer.lr=1e-3", "trainer.max_epochs=3", "output_dir=alone")
+    for rate, alone in ((0.001, Path("alone")), (0.0001, whole)):
+        folders = [f"run/optimizer.lr-{rate}+trainer.max_epochs-{epochs}" for epochs in (1, 2, 3)]
+        gone_on_from = [OmegaConf.load(f"{folder}/config.yaml").ckpt_path for folder in folders]
+        assert gone_on_from == [None, *(f"{folder}/checkpoints/last.ckpt" for folder in folders[:2])]
+        assert_same_weights(*(weights(f"{one}/checkpoints/last.ckpt") for one in (folders[2], alone)))
+        assert results(folders[2]) == results(str(alone))
+        curves = [EventAccumulator(str(one)).Reload() for one in (folders[2], alone)]
+        assert sorted(curves[0].Tags()["scalars"]) == sorted(curves[1].Tags()["scalars"])
+        points = [[(p.step, p.value) for p in each.Scalars("loss/generator")] for each in curves]
+        assert points[0] == points[1]
+        names = [{path.name for path in Path(one, "samples").iterdir()} for one in (folders[2], alone)]
+        assert names[0] == names[1]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["trainer.max_epochs=1,2", "objective.switch_epoch=${trainer.max_epochs}"],
-        ["trainer.max_epochs=1,2", "trainer.log_every_n_steps=${trainer.max_epochs}"],
-    ],
-)
-def test_what_depends_on_the_length_is_not_shared(words: list[str], run: Run) -> None:
-    run(*SHORT, BASIC, "-m", *words)
+@pytest.mark.slow
+def test_what_depends_on_the_length_is_not_shared(run: Run) -> None:
+    run(*SHORT, BASIC, "-m", "trainer.max_epochs=1,2", "objective.switch_epoch=${trainer.max_epochs}")
     assert OmegaConf.load("run/trainer.max_epochs-2/config.yaml").ckpt_path is None
 
 
-@pytest.mark.usefixtures("quick_classifier")
-def test_a_longer_run_knows_the_best_checkpoint_of_the_shorter_one(run: Run) -> None:
-    evaluation = (
-        "callbacks=evaluation",
-        "callbacks.evaluation.every_n_epochs=1",
-        "callbacks.evaluation.num_samples=300",
+@pytest.mark.slow
+def test_a_longer_run_knows_the_best_checkpoint_of_the_shorter_one(run: Run, classifiers: Path) -> None:
+    words = (
+        *(*SHORT, "callbacks=evaluation", f"data_dir={classifiers}", "callbacks.evaluation.every_n_epochs=1"),
+        *("callbacks.evaluation.num_samples=300", "callbacks.evaluation.measures=[neighbourhoods]"),
+        "callbacks.best_checkpoint.metric=precision",
     )
-    words = [*SHORT, *evaluation, "callbacks.best_checkpoint.quantity=precision"]
     run(*words, BASIC, "-m", "trainer.max_epochs=2,3")
     run(*words, "trainer.max_epochs=3", "output_dir=alone")
     folders = ("run/trainer.max_epochs-3", "alone")
@@ -160,17 +165,17 @@ def test_a_longer_run_knows_the_best_checkpoint_of_the_shorter_one(run: Run) -> 
     assert results(folders[0]) == results(folders[1])
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished_sweep")
 @pytest.mark.parametrize("damage", ["truncated", "ended"])
 def test_a_checkpoint_that_cannot_be_gone_on_from_is_made_anew(damage: str, run: Run) -> None:
-    words = (*SHORT, BASIC, "-m", "seed=0,1", "trainer.max_epochs=2")
-    run(*words)
     before = weights("run/seed-0/checkpoints/last.ckpt")
     Path("run/seed-0/status.json").write_text('{"state": "running"}')  # killed while its pictures were drawn
     Path("run/seed-0/metrics.json").unlink()
     if damage == "truncated":
         checkpoint = Path("run/seed-0/checkpoints/last.ckpt")
         checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    outcome = run(*words)
+    outcome = run(*SWEEP, "seed=0,1")
     assert outcome.exit_code == 0, outcome.stderr
     assert_same_weights(before, weights("run/seed-0/checkpoints/last.ckpt"))
 
@@ -182,11 +187,12 @@ def test_a_launcher_that_breaks_ends_in_a_line(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *_, **__: SimpleNamespace(launch=lose))
     outcome = run(*SWEEP, "seed=0,1")
     assert outcome.exit_code == 1
-    assert "2 of 2 jobs did not succeed, for one seed-0: the cluster lost the job" in outcome.stderr
+    assert "2 of 2 jobs did not succeed, for one 001 seed=0: the cluster lost the job" in outcome.stderr
 
 
+@pytest.mark.slow
 def test_tensorboard_shows_all_jobs_with_their_final_numbers_in_one_table(run: Run) -> None:
-    run(*SHORT, BASIC, "-m", "trainer.max_epochs=1,2", "optimizer.lr=1e-3,1e-4")
+    run(*SHORT, BASIC, "-m", "trainer.max_epochs=1,2")
     with tensorboard("run") as get:
         table = get(
             "plugin/hparams/session_groups",
@@ -196,30 +202,21 @@ def test_tensorboard_shows_all_jobs_with_their_final_numbers_in_one_table(run: R
     rows = set()
     for row in table["sessionGroups"]:
         final = {value["name"]["tag"]: value["value"] for value in row["metricValues"]}
-        rows.add((row["hparams"]["optimizer.lr"], row["hparams"]["trainer.max_epochs"], final["final/generator_loss"]))
-    expected = [
-        (rate, epochs, pytest.approx(results(f"run/optimizer.lr-{rate}+trainer.max_epochs-{epochs}")["generator_loss"]))
-        for rate in (1e-3, 1e-4)
-        for epochs in (1, 2)
-    ]
-    assert sorted(rows) == sorted(expected, key=lambda row: row[:2])
+        assert row["hparams"].keys() == {"trainer.max_epochs"}  # nothing that is the same for all
+        rows.add((row["hparams"]["trainer.max_epochs"], final["final/generator_loss"]))
+    losses = [results(f"run/trainer.max_epochs-{epochs}")["generator_loss"] for epochs in (1, 2)]
+    assert sorted(rows) == [(1, pytest.approx(losses[0])), (2, pytest.approx(losses[1]))]
 
 
-@pytest.fixture
-def quick_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evaluations whose classifier is hardly trained."""
-    monkeypatch.setattr("gan_lightning.features.classifier.MIN_STEPS", 20)
-
-
-@pytest.mark.usefixtures("quick_classifier")
-def test_the_reports_grid_in_one_word(run: Run) -> None:
-    lists = ("dataset.batch_size=16,36", "trainer.max_epochs=1,2", "optimizer.lr=1e-4")
-    few = ("callbacks.evaluation.num_samples=300", BASIC)
+@pytest.mark.slow
+def test_the_reports_grid_by_its_name(run: Run, classifiers: Path) -> None:
+    lists = ("dataset.batch_size=16,36", "trainer.max_epochs=1", "optimizer.lr=1e-4")
+    few = ("callbacks.evaluation.num_samples=300", f"data_dir={classifiers}", BASIC)
     outcome = run("hparams_search=report_grid", *SHORT[:2], *SHORT[3:], *lists, *few)
     assert outcome.exit_code == 0, outcome.stderr
-    assert len(list(Path("run").glob("*/metrics.json"))) == 4
+    assert len(list(Path("run").glob("*/metrics.json"))) == 2
     assert "frechet_distance" in Path("run/report/table.md").read_text()
-    settings = OmegaConf.load(Path(__file__).parents[1] / "conf" / "hparams_search" / "report_grid.yaml")
+    settings = OmegaConf.load(CONF / "hparams_search" / "report_grid.yaml")
     values = [str(value).split(",") for value in settings.hydra.sweeper.params.values()]
     assert math.prod(len(v) for v in values) == 18
 
@@ -228,20 +225,21 @@ def test_the_reports_grid_in_one_word(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("words", "key", "right"),
     [
-        (["seed=0"], "nothing to sweep over"),
-        (["seed=range(0,0)"], "the sweep is empty: seed=range(0,0)"),
-        (["seed=interval(0,1)"], "seed=interval(0,1) is for a search"),
-        (["sed=0,1"], "there is no setting 'sed'; did you mean seed"),
-        (["dataset=mnits,mnist5k"], "there is no dataset called 'mnits'"),
-        (["seed=0,1", "optimized_metric=frechet_distance"], "a run with these callbacks knows generator_loss"),
-        (["seed=0,1", "output_dir="], "output_dir is empty"),
+        (["seed=0"], "", "nothing to sweep over"),
+        (["seed=range(0,0)"], "seed=range(0,0)", "empty"),
+        (["seed=interval(0,1)"], "seed=interval(0,1)", "a search"),
+        (["sed=0,1"], "'sed'", "did you mean seed"),
+        (["dataset=mnits,mnist5k"], "'mnits'", "mnist5k"),
+        (["seed=0,1", "optimized_metric=frechet_distance"], "optimized_metric", "generator_loss"),
+        (["seed=0,1", "output_dir="], "output_dir", "output_dir=."),
     ],
 )
-def test_a_sweep_that_cannot_be(words: list[str], expected: str, run: Run) -> None:
+def test_a_sweep_that_cannot_be(words: list[str], key: str, right: str, run: Run) -> None:
     line = the_one_line(run(*SWEEP, *words))
-    assert expected in line
+    assert key in line
+    assert right in line
     assert not list(Path().iterdir())
 
 
@@ -252,8 +250,9 @@ def test_two_sweeps_into_one_folder_at_once(run: Run) -> None:
     assert not list(Path("run").glob("seed-*"))
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished")
 def test_a_folder_with_something_else_in_it(run: Run) -> None:
-    run(*SHORT, "trainer.max_epochs=1")
     assert "run holds a single run" in the_one_line(run(*SWEEP, "seed=0,1"))
     foreign = Path("sweep/seed-1/thesis.txt")
     foreign.parent.mkdir(parents=True)
@@ -264,8 +263,9 @@ def test_a_folder_with_something_else_in_it(run: Run) -> None:
     assert not Path("sweep/seed-0").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished_sweep")
 def test_a_folder_with_the_same_sweep_of_other_settings(run: Run) -> None:
-    run(*SWEEP, "seed=0,1")
     before = {path: path.stat().st_mtime_ns for path in Path("run").rglob("*") if path.name != ".lock"}
     line = the_one_line(run(*SWEEP, "seed=0,1", "model.latent_dim=7"))
     assert "run/seed-0 holds a run with other settings" in line
@@ -277,9 +277,9 @@ def test_a_folder_with_the_same_sweep_of_other_settings(run: Run) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.usefixtures("finished_sweep")
 @pytest.mark.parametrize("file", ["status.json", "metrics.json", "config.yaml"])
 def test_a_damaged_file_of_a_job(file: str, run: Run) -> None:
-    run(*SWEEP, "seed=0,1")
     Path("run/seed-1", file).write_bytes(b'{"state": \xff')
     line = the_one_line(run(*SWEEP, "seed=0,1"))
     assert f"run/seed-1/{file} is damaged" in line
@@ -289,19 +289,23 @@ def test_a_damaged_file_of_a_job(file: str, run: Run) -> None:
 # Jobs side by side
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished_sweep")
 def test_a_job_is_the_same_alone_and_beside_others(run: Run) -> None:
+    words = (*SHORT, "trainer.max_epochs=1")
     threads = f"hydra.launcher.threads={torch.get_num_threads()}"
-    outcome = run(*SHORT, "-m", "seed=0,1,2", "trainer.max_epochs=2", "hydra.launcher.n_jobs=2", threads)
+    outcome = run(*words, "-m", "seed=0,1,2", "hydra.launcher.n_jobs=2", threads, "output_dir=beside")
     assert outcome.exit_code == 0, outcome.stderr
-    run(*SHORT, BASIC, "-m", "seed=0,1,2", "trainer.max_epochs=2", "output_dir=one_process")
-    for seed in (0, 1, 2):
-        run(*SHORT, f"seed={seed}", "trainer.max_epochs=2", f"output_dir=alone_{seed}")
-        alone = weights(f"alone_{seed}/checkpoints/last.ckpt")
-        assert_same_weights(weights(f"run/seed-{seed}/checkpoints/last.ckpt"), alone)
-        assert_same_weights(weights(f"one_process/seed-{seed}/checkpoints/last.ckpt"), alone)
-        assert "MNIST5k" in Path(f"run/seed-{seed}/console.txt").read_text()
+    assert "3 jobs, 2 at a time, 1 thread each" in outcome.stdout
+    ended = re.findall(r"^completed +00[123] seed=[012]  \((\d) of 3(, \d+ s left)?\)$", outcome.stdout, re.M)
+    assert [(number, bool(left)) for number, left in ended] == [("1", True), ("2", True), ("3", False)]
+    run(*words, "seed=2", "output_dir=alone")
+    for seed, other in ((0, "run/seed-0"), (1, "run/seed-1"), (2, "alone")):
+        assert_same_weights(*(weights(f"{one}/checkpoints/last.ckpt") for one in (f"beside/seed-{seed}", other)))
+        assert "MNIST5k" in Path(f"beside/seed-{seed}/console.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_job_that_dies_stops_no_other(run: Run) -> None:
     die = "+callbacks.plug={_target_: plugs.Signal, after: 7, name: SIGKILL}"
     outcome = run(*SHORT, "-m", "seed=0,1", "trainer.max_epochs=2", die)
@@ -315,25 +319,23 @@ def test_a_job_that_dies_stops_no_other(run: Run) -> None:
 
 @pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
-    words = [*SHORT, "-m", "seed=0,1", "trainer.max_epochs=2,30"]
+    words = [*SHORT, "-m", "trainer.max_epochs=2,30"]
     command = [sys.executable, "-m", "gan_lightning.train", *words]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as sweep:
-        checkpoint = Path("run/seed-0+trainer.max_epochs-30/samples/epoch_0005.png")
-        until(checkpoint.exists)
+        until(Path("run/trainer.max_epochs-30/samples/epoch_0005.png").exists)
         os.kill(sweep.pid, signal.SIGKILL)
         sweep.wait()
-    lock = FileLock("run/seed-0+trainer.max_epochs-30/.lock")
+    lock = FileLock("run/trainer.max_epochs-30/.lock")
     with lock.acquire(timeout=30):  # the jobs follow their parent
         pass
-    assert status("seed-0+trainer.max_epochs-2")["state"] == "completed"
-    assert status("seed-0+trainer.max_epochs-30")["state"] == "running"  # nobody could say otherwise
+    assert status("trainer.max_epochs-2")["state"] == "completed"
+    assert status("trainer.max_epochs-30")["state"] == "running"  # nobody could say otherwise
     outcome = run(*words)
     assert outcome.exit_code == 0, outcome.stderr
-    assert "4 jobs, 4 completed" in outcome.stdout
+    assert "2 jobs, 2 completed" in outcome.stdout
     run(*words, BASIC, "output_dir=whole")
-    for path in Path("whole").glob("*/metrics.json"):
-        job = path.parent.name
-        assert_same_weights(weights(f"run/{job}/checkpoints/last.ckpt"), weights(f"whole/{job}/checkpoints/last.ckpt"))
+    for job in ("trainer.max_epochs-2", "trainer.max_epochs-30"):
+        assert_same_weights(*(weights(f"{one}/{job}/checkpoints/last.ckpt") for one in ("run", "whole")))
         assert results(f"run/{job}") == results(f"whole/{job}")
     tables = [Path(folder, "report/table.md").read_text() for folder in ("run", "whole")]
     assert tables[0] == tables[1]
@@ -348,6 +350,7 @@ def until(true: object, seconds: float = 120) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("finished_sweep")
 @pytest.mark.parametrize(
     "words",
     [
@@ -356,12 +359,10 @@ def until(true: object, seconds: float = 120) -> None:
     ],
     ids=["submitit", "ray"],
 )
-def test_launchers_for_clusters_run_the_same_jobs(words: tuple[str, ...], tmp_path: Path, run: Run) -> None:
-    command = [sys.executable, "-m", "gan_lightning.train", *SHORT, "-m", "seed=0,1", "trainer.max_epochs=1", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+def test_launchers_for_clusters_run_the_same_jobs(words: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gan_lightning.train", *SHORT, "-m", "seed=0,1", "trainer.max_epochs=1"]
+    done = subprocess.run([*command, "output_dir=there", *words], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    run(*SWEEP, "seed=0,1", "output_dir=here")
-    for path in Path("here").glob("*/metrics.json"):
-        job = path.parent.name
-        assert status(job)["state"] == "completed"
-        assert_same_weights(weights(f"run/{job}/checkpoints/last.ckpt"), weights(f"here/{job}/checkpoints/last.ckpt"))
+    for seed in (0, 1):
+        assert json.loads(Path(f"there/seed-{seed}/status.json").read_text())["state"] == "completed"
+        assert_same_weights(*(weights(f"{one}/seed-{seed}/checkpoints/last.ckpt") for one in ("there", "run")))

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from gan_lightning.networks.players import Generator
+from gan_lightning.networks.base import Generator
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +17,11 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch.optim import SGD, Adadelta, Adam, RAdam
 from torch.optim.lr_scheduler import ExponentialLR
 
-from gan_lightning import cuda_graph
 from gan_lightning.adam import Adam as OwnAdam
 from gan_lightning.augmentation import DiffAugment
 from gan_lightning.averaging import ExponentialMovingAverage
-from gan_lightning.cuda_graph import WARM_UP, Graphed
-from gan_lightning.gan import GAN
+from gan_lightning.loop import cuda_graph, manual_optimization
+from gan_lightning.loop.cuda_graph import WARM_UP, Graphed, why_not
 from gan_lightning.objectives import Minimax, NonSaturating, Objective, RelativisticPairing, Switch
 from gan_lightning.penalties import R1R2, GradientPenalty
 from gan_lightning.schedules import Cosine
@@ -140,25 +140,23 @@ def test_what_cannot_be_recorded_is_run_eagerly_and_said_once(
         ({"optimizer": Adadelta}, None),
     ],
 )
-def test_says_why_a_gan_is_trained_without_a_graph(
-    settings: dict[str, Any], reason: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_says_why_a_gan_is_trained_without_a_graph(settings: dict[str, Any], reason: str | None) -> None:
     gan = make_gan(**settings)
     fit(gan, RandomImages())
-    assert gan._why_no_graph() == "the device is cpu"
-    monkeypatch.setattr(GAN, "device", torch.device("cuda"))
-    assert gan._why_no_graph() == reason
+    both = (gan.of_generator, gan.of_discriminator)
+    assert why_not(torch.device("cpu"), 1, both) == "the device is cpu"
+    assert why_not(torch.device("cuda"), 1, both) == reason
+    assert why_not(torch.device("cuda"), 2, both) == "2 devices share their gradients"
 
 
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a GAN find no reason against a graph, on the CPU."""
-    monkeypatch.setattr(GAN, "_why_no_graph", lambda self: None)
+    monkeypatch.setattr(manual_optimization, "why_not", lambda *_: None)
 
 
 @pytest.mark.parametrize("optimizer", [partial(SGD, lr=0.1), partial(Adam, lr=1e-3, fused=True)], ids=["sgd", "adam"])
-@pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
 @pytest.mark.parametrize("simultaneous", [False, True])
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize(("k", "discriminator_batches"), [(1, "reuse"), (3, "reuse"), (3, "fresh")])
 def test_replayed_training_gives_the_weights_of_eager_training(
     k: int,
     simultaneous: bool,
@@ -183,7 +181,7 @@ def test_replayed_training_gives_the_weights_of_eager_training(
         trained.append(gan.state_dict())
     assert_same_weights(*trained)
     assert (recordings.captures, recordings.replays) == (2, 10 - 2 * WARM_UP)  # anew after the switch
-    assert recordings.generators == [gan._latent_random()] * 2
+    assert recordings.generators == [gan.randomness.latent()] * 2
 
 
 def test_schedules_change_tensors_and_nothing_is_recorded_anew(
@@ -217,13 +215,22 @@ def test_schedules_change_tensors_and_nothing_is_recorded_anew(
         torch.testing.assert_close(trained[1][name], weight, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("networks", [plain_networks, normalised_networks])
-@pytest.mark.parametrize("discriminator_batches", ["reuse", "fresh"])
-@pytest.mark.parametrize("simultaneous", [False, True])
+def decaying() -> R1R2:
+    return R1R2(Cosine(1.0, 0.1, 60))
+
+
+EVERY_WAY = product([False, True], ["reuse", "fresh"], [plain_networks, normalised_networks])
+
+
 @pytest.mark.parametrize(
-    "penalty", [lambda: None, lambda: R1R2(Cosine(1.0, 0.1, 60)), GradientPenalty], ids=["-", "r1_r2", "gp"]
+    ("objective", "penalty", "simultaneous", "discriminator_batches", "networks"),
+    [
+        *((SWITCH, decaying, *way) for way in EVERY_WAY),
+        (SWITCH, lambda: None, False, "reuse", plain_networks),
+        *((RelativisticPairing(), GradientPenalty, way, "fresh", normalised_networks) for way in (False, True)),
+        *((RelativisticPairing(), lambda: None, way, "reuse", plain_networks) for way in (False, True)),
+    ],
 )
-@pytest.mark.parametrize("objective", [NonSaturating(), Minimax(), SWITCH, RelativisticPairing()])
 def test_an_alternation_never_waits_for_a_number(
     objective: Objective,
     penalty: Any,
@@ -251,14 +258,12 @@ def test_an_alternation_never_waits_for_a_number(
             discriminator_batches=discriminator_batches,
             simultaneous=simultaneous,
         )
-        optimizers, _ = gan.configure_optimizers()
-        monkeypatch.setattr(gan, "optimizers", lambda use_pl_optimizer: optimizers)
-        monkeypatch.setattr(gan, "lr_schedulers", lambda: None)
         gan._trainer = SimpleNamespace(world_size=1, global_rank=0, strategy=SimpleNamespace(global_rank=0))
         batch = torch.zeros(12, *SHAPE), torch.zeros(12, dtype=torch.int64)
         for epoch in (0, 1):
-            gan._follow_schedules(12)
-            statistics = gan._alternate(batch, objective.in_epoch(epoch))
+            gan.follow_schedules()
+            gan.ema.set_at(12 * (epoch + 1), 12)
+            statistics = gan.alternate(batch, objective.in_epoch(epoch))
             assert {value.shape for value in statistics.values()} == {()}
         with pytest.raises(DataDependentOutputException):
             gan.discriminator(torch.zeros(2, *SHAPE)).sum().item()
@@ -285,14 +290,14 @@ def test_a_run_says_in_one_line_that_it_is_eager(run: Run) -> None:
     assert "eager" not in run(*SHORT, "trainer=smoke", "gan.cuda_graph=false", "output_dir=other").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graphed", [False, True])
-@pytest.mark.parametrize("alternations_per_step", [1, 2])
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    graphed: bool, alternations_per_step: int, run: Run, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+    graphed: bool, run: Run, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if graphed:
         on_gpu(monkeypatch)
-    common = (*SHORT, f"gan.alternations_per_step={alternations_per_step}", "model.discriminator.dropout=0.3")
+    common = (*SHORT, "gan.alternations_per_step=2", "model.discriminator.dropout=0.3")
     assert run(*common, "trainer.max_epochs=3", "output_dir=whole").exit_code == 0
     assert run(*common, "trainer.max_epochs=1", "output_dir=parts").exit_code == 0
     again = run(*common, "trainer.max_epochs=3", "output_dir=parts", "ckpt_path=parts/checkpoints/last.ckpt")
