@@ -3,11 +3,12 @@ BIN := .venv/bin
 TRAIN := $(BIN)/python -m gan_lightning.train
 
 .DEFAULT_GOAL := help
-.PHONY: help install train mnist fashion_mnist cifar10 all tensorboard test lint clean
+.PHONY: help install train mnist fashion_mnist cifar10 all tensorboard test check lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9_ ]+:.*## / { printf "  make %-27s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  ARGS="trainer.max_epochs=5 seed=1" adds settings to a training, PYTHON=python3.12 chooses the interpreter'
+	@echo '  ARGS="trainer.max_epochs=5 seed=1" adds settings to a training, ARGS="tests/test_gan.py -k ema" chooses tests,'
+	@echo '  PYTHON=python3.12 chooses the interpreter'
 
 install: .venv/installed ## what training needs, into .venv
 
@@ -23,7 +24,10 @@ tensorboard: .venv/installed ## look at all runs in outputs/
 	$(BIN)/tensorboard --logdir outputs --samples_per_plugin images=500
 
 test: lint ## install, format and lint, types, tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
+
+check: ARGS = -m 'not slow'
+check: test ## the same with the fast tests alone
 
 lint: .venv/installed-dev ## the checks that run nothing
 	$(BIN)/ruff format --check

@@ -1,10 +1,10 @@
-"""Train the baselines with several seeds, evaluate them and print the table that the README shows.
+"""Train the baselines with several seeds, evaluate them and print the table in `README.md` here.
 
     python benchmarks/baselines.py                                    everything, three seeds; many hours on two cores
     python benchmarks/baselines.py report_mnist=20 --seeds 3          one of them, 20 epochs
     python benchmarks/baselines.py report_mnist=20 goodfellow_mnist=50 --seeds 1
 
-Each run is the training door's own, in `outputs/baselines/<experiment>_<epochs>/<seed>`. What is finished is not
+Each run is a training of the project, in `outputs/baselines/<experiment>_<epochs>/<seed>`. What is finished is not
 trained again, what was interrupted goes on from its last checkpoint.
 """
 
@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from gan_lightning.wording import counted
 
 EXPERIMENTS = {"report_mnist": 100, "report_fashion_mnist": 100, "report_cifar10": 100, "goodfellow_mnist": 250}
 """What is trained, and for how many epochs unless the command says otherwise."""
@@ -32,12 +34,12 @@ COLUMNS = {
     "memorisation": "distance",
     "held_out_accuracy": "D right",
 }
-"""The quantities of the table, and their heads."""
+"""The metrics of the table, and their heads."""
 
 
-def door(name: str, *words: str) -> None:
-    """Run one of the project's doors; its own lines go through."""
-    done = subprocess.run([sys.executable, "-m", f"gan_lightning.{name}", *words])
+def run(name: str, *overrides: str) -> None:
+    """Run one of the entry points; its own lines go through."""
+    done = subprocess.run([sys.executable, "-m", f"gan_lightning.{name}", *overrides])
     if done.returncode != 0:
         sys.exit(done.returncode)
 
@@ -46,10 +48,8 @@ def train(experiment: str, epochs: int, seed: int, folder: Path, options: list[s
     """Train one model, or go on with it, unless it is done."""
     if (folder / "metrics.json").exists():
         return
-    last = folder / "checkpoints" / "last.ckpt"
-    go_on = [f"ckpt_path={last}"] if last.exists() else []
-    words = [f"experiment={experiment}", f"trainer.max_epochs={epochs}", f"seed={seed}", f"output_dir={folder}"]
-    door("train", *words, *options, *go_on)
+    overrides = [f"experiment={experiment}", f"trainer.max_epochs={epochs}", f"seed={seed}", f"output_dir={folder}"]
+    run("train", *overrides, *options, "ckpt_path=auto")
 
 
 def is_complete(path: Path, num_models: int) -> bool:
@@ -62,10 +62,6 @@ def cell(name: str, mean: dict[str, float], std: dict[str, float]) -> str:
     if name not in mean:
         return "–"
     return f"{mean[name]:.3g}" + (f" ± {std[name]:.2g}" if name in std else "")
-
-
-def number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def row(title: str, mean: dict[str, float], std: dict[str, float]) -> str:
@@ -89,10 +85,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
     parser.add_argument("--num-samples", type=int, default=10_000, help="images an evaluation draws (default: 10000)")
     parser.add_argument("--folder", type=Path, default=Path("outputs/baselines"), help="another one for other options")
-    parser.add_argument("--option", action="append", default=[], help="a setting for the training door; repeatable")
+    parser.add_argument("--option", action="append", default=[], help="a setting for the training; repeatable")
     arguments = parser.parse_args()
     try:
-        chosen = {name: int(epochs) for name, _, epochs in (word.partition("=") for word in arguments.experiments)}
+        chosen = {name: int(epochs) for name, _, epochs in (each.partition("=") for each in arguments.experiments)}
     except ValueError:
         parser.error("experiments are named with their epochs, as in report_mnist=20")
     if unknown := chosen.keys() - EXPERIMENTS.keys():
@@ -110,10 +106,10 @@ def main() -> None:
         evaluated = arguments.folder / f"{experiment}_{epochs}_{arguments.seeds}x{arguments.num_samples}"
         if not is_complete(evaluated / "metrics.json", arguments.seeds):
             (evaluated / "metrics.json").unlink(missing_ok=True)
-            words = [f"ckpt=[{ckpt}]", f"num_samples={arguments.num_samples}", f"output_dir={evaluated}"]
-            door("evaluate", *words, *(option for option in arguments.option if option.startswith("data_dir=")))
+            overrides = [f"ckpt=[{ckpt}]", f"num_samples={arguments.num_samples}", f"output_dir={evaluated}"]
+            run("evaluate", *overrides, *(option for option in arguments.option if option.startswith("data_dir=")))
         (evaluation,) = json.loads((evaluated / "metrics.json").read_text())["evaluations"]
-        title = f"`{experiment}`, {number(epochs, 'epoch')}, {number(arguments.seeds, 'seed')}"
+        title = f"`{experiment}`, {counted(epochs, 'epoch')}, {counted(arguments.seeds, 'seed')}"
         evaluations[title] = evaluation
     print(table(evaluations))
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from gan_lightning.networks import players
+from gan_lightning.networks import base
 
 
-class Generator(players.Generator):
+class Generator(base.Generator):
     """Transposed convolutions, batch normalisation and ReLU; Tanh at the end."""
 
     def __init__(self, image_shape: Sequence[int], latent_dim: int = 100, width: int = 64) -> None:
@@ -28,7 +28,7 @@ class Generator(players.Generator):
         return self.layers(latent)
 
 
-class Discriminator(players.Discriminator):
+class Discriminator(base.Discriminator):
     """Strided convolutions, batch normalisation and LeakyReLU."""
 
     def __init__(self, image_shape: Sequence[int], width: int = 64) -> None:

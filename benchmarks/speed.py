@@ -36,7 +36,7 @@ EPOCH = 1875
 """Alternations in an epoch of MNIST."""
 PRECISIONS = ("32-true", "bf16-mixed")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
-"""In which the training door finds the callbacks beside this file."""
+"""In which the training finds the callbacks beside this file."""
 
 
 def write_images(folder: Path) -> None:
@@ -58,7 +58,7 @@ class Contender:
 
     Args:
         title: what the table calls it.
-        command: for Python; RESULTS in its last word stands for the file descriptor that it reports to.
+        command: for Python; RESULTS in its last argument stands for the file descriptor that it reports to.
 
     Attributes:
         first_step: seconds from its start to the end of the first alternation.
@@ -128,25 +128,27 @@ class Contender:
         return [seconds / number for seconds, number in zip(self.seconds, self.alternations, strict=True)]
 
 
-def door(folder: Path, name: str, arguments: argparse.Namespace, precision: str, *words: str) -> list[str]:
-    """The training door's command for the baseline."""
+def training(folder: Path, name: str, arguments: argparse.Namespace, precision: str, *overrides: str) -> list[str]:
+    """The training's command for the baseline."""
     on_gpu = arguments.device == "cuda"
     return [
         *("-m", "gan_lightning.train", "experiment=report_mnist", f"trainer={'gpu' if on_gpu else 'cpu'}"),
-        *(f"trainer.precision={precision}", f"data_dir={folder}", f"output_dir={folder / name}", *words),
+        *(f"trainer.precision={precision}", f"data_dir={folder}", f"output_dir={folder / name}", *overrides),
         *arguments.option,
     ]
 
 
-def timed_door(folder: Path, name: str, arguments: argparse.Namespace, precision: str, *words: str) -> list[str]:
-    """The training door's command for a contender."""
+def timed_training(
+    folder: Path, name: str, arguments: argparse.Namespace, precision: str, *overrides: str
+) -> list[str]:
+    """The training's command for a contender."""
     settings = {
-        "_target_": "door_callbacks.DoorStopwatch",
+        "_target_": "training_callbacks.TrainingStopwatch",
         "block": arguments.block,
         "device": arguments.device,
         "results": "RESULTS",
     }
-    command = door(folder, name, arguments, precision, *words)
+    command = training(folder, name, arguments, precision, *overrides)
     return [*command, *(f"+callbacks.stopwatch.{key}={value}" for key, value in settings.items())]
 
 
@@ -167,24 +169,24 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Contender]
     for precision in arguments.precision:
         tight = [str(HERE / "tight_loop.py"), "--precision", precision, *common]
         contenders[f"tight {precision}"] = Contender(f"(b) tight loop, {precision}", tight)
-        project = timed_door(folder, precision, arguments, precision)
-        contenders[f"door {precision}"] = Contender(f"(c) this project, {precision}", project)
+        project = timed_training(folder, precision, arguments, precision)
+        contenders[f"project {precision}"] = Contender(f"(c) this project, {precision}", project)
     run_in_turn(list(contenders.values()), arguments.rounds)
     return contenders
 
 
 def dcgan(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
     """How fast networks of DCGAN's size are trained: k = 1, batch 128."""
-    words = ["gan.discriminator_steps=1", "dataset.batch_size=128"]
-    words += [f"model.{player.lower()}._target_=dcgan.{player}" for player in ("Generator", "Discriminator")]
+    overrides = ["gan.discriminator_steps=1", "dataset.batch_size=128"]
+    overrides += [f"model.{player.lower()}._target_=dcgan.{player}" for player in ("Generator", "Discriminator")]
     for player, others in {
         "generator": ("hidden_dims", "negative_slope"),
         "discriminator": ("hidden_dim", "maxout_dim", "maxout_pieces", "dropout", "negative_slope"),
     }.items():
-        words += [f"~model.{player}.{other}" for other in others]
+        overrides += [f"~model.{player}.{other}" for other in others]
     name = f"dcgan_{precision}"
     contender = Contender(
-        f"networks of DCGAN's size, {precision}", timed_door(folder, name, arguments, precision, *words)
+        f"networks of DCGAN's size, {precision}", timed_training(folder, name, arguments, precision, *overrides)
     )
     run_in_turn([contender], arguments.rounds)
     each = statistics.median(contender.each)
@@ -252,31 +254,31 @@ def table(contenders: dict[str, Contender], rates: dict[str, float]) -> str:
         )
     lines.append("")
     lines += [
-        f"{precision}: (a)/(c) {ratio(contenders['plain'], contenders[f'door {precision}'])},"
-        f" (c)/(b) {ratio(contenders[f'door {precision}'], contenders[f'tight {precision}'])}"
+        f"{precision}: (a)/(c) {ratio(contenders['plain'], contenders[f'project {precision}'])},"
+        f" (c)/(b) {ratio(contenders[f'project {precision}'], contenders[f'tight {precision}'])}"
         for precision in PRECISIONS
-        if f"door {precision}" in contenders
+        if f"project {precision}" in contenders
     ]
     return "\n".join(lines)
 
 
 def run_to_end(command: list[str]) -> None:
-    """Run a command of the training door that nothing has to be told."""
+    """Run a training that nothing has to be told."""
     done = subprocess.run([sys.executable, *command], capture_output=True, text=True, env=ENVIRONMENT)
     if done.returncode != 0:
         sys.exit(done.stderr)
 
 
-def profile_of_door(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
+def profile_of_training(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
     """Where the time of an alternation goes, a line for each category."""
     path = arguments.traces / f"profile_{precision}.json"
     profiler = "+callbacks.profile."
-    words = [
-        f"{profiler}_target_=door_callbacks.DoorProfile",
+    overrides = [
+        f"{profiler}_target_=training_callbacks.TrainingProfile",
         f"{profiler}path={path}",
         f"{profiler}alternations={arguments.block}",
     ]
-    run_to_end(door(folder, f"profile_{precision}", arguments, precision, *words))
+    run_to_end(training(folder, f"profile_{precision}", arguments, precision, *overrides))
     milliseconds = json.loads(path.read_text())
     whole = sum(milliseconds.values())
     lines = [f"| {precision}, under the profiler | ms an alternation | |", "|---|---|---|"]
@@ -287,10 +289,10 @@ def profile_of_door(folder: Path, arguments: argparse.Namespace, precision: str)
 def whole_run(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
     """The seconds of a run of many epochs."""
     path = folder / "epochs.json"
-    words = [f"trainer.max_epochs={arguments.epochs}", f"+callbacks.epoch_seconds.path={path}"]
-    words.append("+callbacks.epoch_seconds._target_=door_callbacks.EpochSeconds")
+    overrides = [f"trainer.max_epochs={arguments.epochs}", f"+callbacks.epoch_seconds.path={path}"]
+    overrides.append("+callbacks.epoch_seconds._target_=training_callbacks.EpochSeconds")
     began = time.time()
-    run_to_end(door(folder, f"whole_{precision}", arguments, precision, *words))
+    run_to_end(training(folder, f"whole_{precision}", arguments, precision, *overrides))
     seconds = json.loads(path.read_text())
     second = f", the second {seconds[1]:.2f} s" if len(seconds) > 1 else ""
     return (
@@ -308,7 +310,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=0, help="also time a run of so many epochs")
     parser.add_argument("--dcgan", action="store_true", help="also time networks of DCGAN's size")
     parser.add_argument("--traces", type=Path, default=Path("outputs/speed"), help="the folder for Chrome traces")
-    parser.add_argument("--option", action="append", default=[], help="a setting for the training door; repeatable")
+    parser.add_argument("--option", action="append", default=[], help="a setting for the training; repeatable")
     arguments = parser.parse_args()
     arguments.precision = arguments.precision or list(PRECISIONS)
     if min(arguments.rounds, arguments.block) < 1 or arguments.epochs < 0:
@@ -331,7 +333,7 @@ def main() -> None:
         write_images(folder)
         print(f"\n{table(measure(folder, arguments), rates)}")
         for precision in arguments.precision:
-            print(f"\n{profile_of_door(folder, arguments, precision)}")
+            print(f"\n{profile_of_training(folder, arguments, precision)}")
             if arguments.dcgan:
                 print(f"\n{dcgan(folder, arguments, precision)}")
             if arguments.epochs:

@@ -17,11 +17,11 @@ GRID = ["dataset=mnist5k", "-m", "dataset.batch_size=16,64", "optimizer.lr=1e-4,
 
 def seconds(n_jobs: int, epochs: int, folder: Path) -> float:
     """From the command to its end."""
-    words = [*GRID, f"trainer.max_epochs={epochs}", f"hydra.launcher.n_jobs={n_jobs}", f"output_dir={folder}"]
+    overrides = [*GRID, f"trainer.max_epochs={epochs}", f"hydra.launcher.n_jobs={n_jobs}", f"output_dir={folder}"]
     shutil.rmtree(folder, ignore_errors=True)
     began = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "gan_lightning.train", *words, *unknown], check=True, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "gan_lightning.train", *overrides, *unknown], check=True, stdout=subprocess.DEVNULL
     )
     return time.perf_counter() - began
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 from torchvision import datasets
 
+from gan_lightning.data.pixels import from_uint8
 from gan_lightning.networks import mlp
-from gan_lightning.pixels import from_uint8
 
 
 class Players:
