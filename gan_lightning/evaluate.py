@@ -179,7 +179,7 @@ def _evaluate(
                     entry["neighbours"] = model.picture
             except DivergedError as reason:
                 if model.picture == ALONE:
-                    raise UserError(str(reason)) from reason
+                    raise UserError(f"{model.path}: {reason}") from reason
                 entry["left_out"] = str(reason)
             evaluation["models"].append(entry)
             evaluation["means"] = _means(models, evaluation["models"])

@@ -62,6 +62,9 @@ def _options_of(folders: list[Path], group: str, option: str, inherited: bool = 
 
 def suggest(key: str, known: dict[str, str]) -> str:
     """That there is no such setting, and which one may have been meant: by its last part, or by its letters."""
+    if key in known:
+        group = key.partition(".")[0]
+        return f"there is no setting {key!r} with the {group} that is chosen; another option of {group}=… has it"
     last = key.rpartition(".")[2]
     close = sorted((each for each in known if each.rpartition(".")[2] == last), key=lambda each: each.count("."))
     close = close[:3] or difflib.get_close_matches(key, known, n=3, cutoff=0.5)

@@ -216,6 +216,8 @@ def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
 
     trainer = settings.trainer
     first_rank = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # the others may start later
+    if HydraConfig.get().mode != RunMode.MULTIRUN and Path(settings.output_dir, "multirun.yaml").exists():
+        raise UserError(f"{settings.output_dir} holds a sweep; choose another output_dir")
     held = Path(settings.output_dir, "config.yaml")
     if first_rank and held.exists() and not _goes_on_in_its_folder(settings):
         if not auto or list(Path(settings.output_dir).rglob("*.ckpt")):
@@ -325,8 +327,8 @@ def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any]) 
     max_epochs = hyper_parameters["trainer"]["max_epochs"]
     if 0 <= max_epochs <= epochs:
         raise UserError(
-            f"{hyper_parameters['ckpt_path']} already has {epochs} epochs and trainer.max_epochs is {max_epochs};"
-            f" to go on, set it higher: trainer.max_epochs={2 * epochs}"
+            f"{hyper_parameters['ckpt_path']} already has {counted(epochs, 'epoch')} and trainer.max_epochs is"
+            f" {max_epochs}; to go on, set it higher: trainer.max_epochs={2 * epochs}"
         )
 
 

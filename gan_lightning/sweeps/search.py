@@ -133,7 +133,6 @@ class OptunaSweeper(Sweeper):
         for trial in study.trials:
             if trial.state != TrialState.RUNNING:
                 self._compose(study, trial, jobs)
-        self.sweep_of_jobs.register(list(jobs.values()))
         interrupted = study.get_trials(states=[TrialState.RUNNING])
         while interrupted or len(study.trials) < self.n_trials:
             batch, interrupted = interrupted[:at_a_time], interrupted[at_a_time:]
@@ -145,6 +144,7 @@ class OptunaSweeper(Sweeper):
                 numbers = [study.ask(space).number for _ in range(min(at_a_time, self.n_trials - len(study.trials)))]
                 batch = [study.trials[number] for number in numbers]
             batch = [trial for trial in batch if self._compose(study, trial, jobs)]
+            self.sweep_of_jobs.register(list(jobs.values()))
             waiting = {jobs[trial.number].folder: jobs[trial.number] for trial in batch}  # some may be alike
             self.sweep_of_jobs.launch([job for job in waiting.values() if not job.is_done], side_by_side=at_a_time)
             for trial in batch:
