@@ -46,6 +46,7 @@ MISTAKES = {
     ),
     "what the data refuse": (["dataset.batch_size=5000"], "batch_size", "only 4000"),
     "last part of a key": (["lr=3"], "'lr'", "did you mean optimizer.lr=1e-4"),
+    "key of an option not chosen": (["penalty.gamma=0.3"], "'penalty.gamma'", "another option of penalty"),
     "widths": (["hidden_dims=64"], "'hidden_dims'", "model.generator.hidden_dims=[512,1024]"),
     "one width": (["model.generator.hidden_dims=64"], "model.generator.hidden_dims", "[512,1024], not 64"),
     "option of Lightning's": (["trainer.max_epoch=3"], "'trainer.max_epoch'", "+trainer.max_epoch=…"),
@@ -94,7 +95,7 @@ def test_resuming_with_other_settings_or_without_epochs_to_go(finished: Path, ru
     assert "optimizer.lr (0.0001, now 0.001)" in line
     assert "model.generator.latent_dim (100, now 7)" in line
     line = the_one_line(run(*resume, "trainer.max_epochs=1"))
-    assert "already has 1 epochs" in line
+    assert "already has 1 epoch " in line
     assert "trainer.max_epochs=2" in line
     assert_same_weights(before, weights(finished / "checkpoints/last.ckpt"))
 

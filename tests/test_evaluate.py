@@ -164,7 +164,7 @@ def test_a_diverged_generator_is_refused_alone_and_left_out_among_others(evaluat
     checkpoint["state_dict"][name].fill_(math.nan)
     torch.save(checkpoint, "diverged.ckpt")
     outcome = evaluate("ckpt=diverged.ckpt", "measures=[equilibrium]", "output_dir=another")
-    assert outcome.stderr.splitlines()[-1].startswith("error: the discriminator answers NaN or infinity")
+    assert "diverged.ckpt: the discriminator answers NaN or infinity" in outcome.stderr.splitlines()[-1]
 
 
 @pytest.mark.usefixtures("finished")

@@ -254,6 +254,8 @@ def test_two_sweeps_into_one_folder_at_once(run: Run) -> None:
 @pytest.mark.usefixtures("finished")
 def test_a_folder_with_something_else_in_it(run: Run) -> None:
     assert "run holds a single run" in the_one_line(run(*SWEEP, "seed=0,1"))
+    run(*SWEEP, "seed=0", "gan.discriminator_steps=1,2", "output_dir=many")
+    assert "many holds a sweep" in the_one_line(run(*SHORT, "output_dir=many"))
     foreign = Path("sweep/seed-1/thesis.txt")
     foreign.parent.mkdir(parents=True)
     foreign.write_text("years of work")
