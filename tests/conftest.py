@@ -195,8 +195,25 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TWO_PROCESSES = ("trainer.devices=2", "trainer.strategy=ddp_fork_find_unused_parameters_true")
-"""Overrides for a training on two processes that are forked from this one, which costs no start."""
-forks = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # Python 3.12 and later
+"""Overrides for a training on two processes that are forked from this one, which costs no start; see `forkable`."""
+
+
+@pytest.fixture
+def forkable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For a test that forks this process: a fork would wait for ever for OpenMP's threads, which are not forked."""
+    if torch.cuda.is_initialized():
+        pytest.skip("a process that uses a GPU cannot be forked")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # or Lightning would choose for the forks
+    yield
+    torch.set_num_threads(threads)
+
+
+def forks(test: Callable[..., None]) -> Callable[..., None]:
+    """Marks a test that forks this process."""
+    allowed = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # since Python 3.12
+    return pytest.mark.usefixtures("forkable")(allowed(test))
 
 
 @pytest.fixture(scope="session")
