@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 
-from gan_lightning.cli import entry_point
+from gan_lightning.cli import as_list, entry_point
 from gan_lightning.errors import UserError
 from gan_lightning.reports.runs import find_runs
 
@@ -14,8 +14,7 @@ def main(settings: DictConfig) -> None:
     """Compare runs and write tables, pictures and a page."""
     if settings.sweep in (None, "", []):
         raise UserError("which runs? sweep=… takes the folder of a sweep, or of runs, a pattern, or a list of these")
-    sweep = settings.sweep if isinstance(settings.sweep, ListConfig) else [settings.sweep]
-    patterns = [str(each) for each in sweep]
+    patterns = as_list(settings.sweep)
     output_dir = settings.output_dir
     if output_dir is None:
         if len(patterns) > 1 or not Path(patterns[0]).is_dir():
