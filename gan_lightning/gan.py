@@ -141,9 +141,10 @@ class GAN(ManualOptimization):
 
     def step_discriminator(self, objective: Objective, real: Tensor, fake: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """On images (B, C, H, W) in [-1, 1] and their labels (B,); the scalars of the loss."""
-        loss, scalars = penalised_loss(objective, self.penalty, self.judge(labels), real, fake)
+        judge = self.judge(labels, remembers=self.penalty is not None)
+        loss, scalars = penalised_loss(objective, self.penalty, judge, real, fake)
         self.of_discriminator.zero_grad()
-        self.take_gradients(loss)
+        self.backward_pass(loss)
         self.of_discriminator.step()
         return scalars
 
@@ -153,7 +154,7 @@ class GAN(ManualOptimization):
         with frozen(self.discriminator):
             fake = call(self.generator, self.sample_latent(len(real)), labels)
             loss = objective.generator_loss(self.judge(labels), real, fake)
-            self.take_gradients(loss)
+            self.backward_pass(loss)
         self.of_generator.step()
         return loss
 
@@ -169,8 +170,8 @@ class GAN(ManualOptimization):
         generator_loss = objective.generator_loss(judge, real, seen)
         (gradient,) = torch.autograd.grad(generator_loss, seen, retain_graph=True)
         self.of_discriminator.zero_grad()
-        self.take_gradients(loss)
-        self.take_gradients((fake * gradient).sum())
+        self.backward_pass(loss)
+        self.backward_pass((fake * gradient).sum())
         self.of_discriminator.step()
         self.of_generator.step()
         return generator_loss, scalars
@@ -186,10 +187,6 @@ class GAN(ManualOptimization):
     def judge(self, labels: Tensor, remembers: bool = False) -> Judge:
         """The discriminator as an objective sees it, for images of these classes."""
         return Judge(self.discriminator, labels, self.augmentation, remembers)
-
-    def take_gradients(self, loss: Tensor) -> None:
-        """Add a loss's gradients to those of the weights; with a penalty, whose own gradient is in it, in float32."""
-        self.backward_pass(loss, in_float32=self.penalty is not None)
 
     def sample_latent(self, num_samples: int) -> Tensor:
         """Draw z (num_samples, latent_dim) from the training's own random numbers."""

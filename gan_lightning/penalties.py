@@ -1,7 +1,7 @@
 """What the discriminator pays for its slope, beside any objective.
 
 ∇ is the gradient with respect to an image before its augmentation, through that, and ‖·‖² the sum of its squares over
-the channels and pixels of the one image. It is that of a judgement of its own, in float32 at any precision of training.
+the channels and pixels of the one image. A judge that remembers takes it of the judgement that the loss was taken on.
 """
 
 import torch
@@ -14,11 +14,9 @@ from gan_lightning.schedules import Schedule, Scheduled, number_or_schedule
 
 def squared_slopes(judge: Judge, *batches: Tensor) -> tuple[Tensor, ...]:
     """‖∇D(x)‖² for each image of batches (B, …), each (B,), differentiable with respect to D's weights."""
-    seen = [images.detach().to(torch.promote_types(images.dtype, torch.float32)).requires_grad_() for images in batches]
-    with torch.autocast(seen[0].device.type, enabled=False):
-        logits = (judge(seen[0]),) if len(seen) == 1 else judge(*seen)
-        gradients = torch.autograd.grad(torch.cat(logits).sum(), seen, create_graph=True)
-        return tuple(gradient.flatten(1).square().sum(1) for gradient in gradients)
+    gradients = judge.gradients(*batches)
+    at_least_float32 = [each.to(torch.promote_types(each.dtype, torch.float32)) for each in gradients]
+    return tuple(each.flatten(1).square().sum(1) for each in at_least_float32)
 
 
 class Penalty(nn.Module):

@@ -550,29 +550,6 @@ def test_scalars_that_were_not_detached_keep_no_graph() -> None:
     assert not any(value.requires_grad for value in recorder.statistics[0].values())
 
 
-@pytest.mark.parametrize("penalty", [GradientPenalty(), R1()], ids=["gradient_penalty", "r1"])
-def test_a_penalty_is_differentiated_in_float32_in_a_bf16_training(penalty: Any) -> None:
-    """Both ways: an objective that is worth nothing leaves the penalty's own step, which autocast must not touch."""
-
-    class Nothing(Hinge):
-        def discriminator_loss(self, judge: Any, real: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-            loss, scalars = super().discriminator_loss(judge, real, fake)
-            return 0 * loss, scalars
-
-    trained = []
-    for precision in ("32-true", "bf16-mixed"):
-        gan = make_gan(objective=Nothing(), penalty=penalty, discriminator_steps=1)
-        gan.generator.requires_grad_(False)
-        nn.init.zeros_(gan.generator.layers[2].weight)  # type: ignore[union-attr,index]  # the same images at any precision
-        nn.init.zeros_(gan.generator.layers[2].bias)  # type: ignore[union-attr,index]
-        gan.generator.layers[2].bias.requires_grad_(True)  # type: ignore[union-attr,index]
-        torch.manual_seed(0)
-        fit(gan, RandomImages(), precision=precision)
-        trained.append(gan.discriminator.state_dict())
-    for name, weight in trained[0].items():
-        assert torch.equal(trained[1][name], weight), name
-
-
 def test_a_frozen_part_of_a_network_stays_as_it_is() -> None:
     def networks() -> tuple[nn.Module, nn.Module]:
         generator, discriminator = plain_networks()

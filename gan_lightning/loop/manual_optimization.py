@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -57,9 +56,9 @@ class ManualOptimization(LightningModule):
         for follower in self._followers:
             follower.set_at(self.images_seen)
 
-    def backward_pass(self, loss: Tensor, in_float32: bool) -> None:
-        """Add a loss's gradients to those of the weights; at any precision of training in float32, if asked for."""
-        with torch.autocast(self.device.type, enabled=False) if in_float32 else nullcontext():
+    def backward_pass(self, loss: Tensor) -> None:
+        """Add a loss's gradients to those of the weights; outside autocast, as PyTorch advises."""
+        with torch.autocast(self.device.type, enabled=False):
             # Lightning's way is what several devices need to share their gradients; it costs a tenth of a millisecond.
             if self.trainer.world_size > 1:
                 self.manual_backward(loss)

@@ -1,6 +1,6 @@
 """The discriminator as an objective sees it."""
 
-from typing import overload
+from typing import NamedTuple, overload
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +19,8 @@ class Judge:
         discriminator: images, and labels if it takes them, to logits.
         labels: (B,), int64.
         augmentation: images to images, differentiable; None for none.
-        remembers: whether a batch that was judged before, the same tensor, has the logits that it had then. So
-            two losses can be taken on one judgement.
+        remembers: whether a batch that was judged before, the same tensor, has the logits that it had then, and the
+            gradients of these: so two losses, or a loss and a penalty, can be taken on one judgement.
 
     Raises:
         ValueError: as it is called, if the discriminator does not give one number for each image.
@@ -36,7 +36,8 @@ class Judge:
         self._discriminator = discriminator
         self._labels = labels
         self._augmentation = augmentation
-        self._known: list[tuple[Tensor, Tensor]] | None = [] if remembers else None
+        self._remembers = remembers
+        self._known: list[_Judged] = []
 
     @overload
     def __call__(self, images: Tensor, /) -> Tensor: ...
@@ -45,14 +46,34 @@ class Judge:
     def __call__(self, images: Tensor, others: Tensor, /, *more: Tensor) -> tuple[Tensor, ...]: ...
 
     def __call__(self, *batches: Tensor) -> Tensor | tuple[Tensor, ...]:
-        known = self._known or []
-        found = [next((logits for seen, logits in known if seen is images), None) for images in batches]
-        new = [images for images, logits in zip(batches, found, strict=True) if logits is None]
-        answers = iter(self._judge(new))
-        logits = tuple(next(answers) if before is None else before for before in found)
-        if self._known is not None:
-            self._known += zip(batches, logits, strict=True)
+        logits = tuple(each.logits for each in self._judged(batches))
         return logits[0] if len(logits) == 1 else logits
+
+    def gradients(self, *batches: Tensor) -> tuple[Tensor, ...]:
+        """∇D of each image of these batches, of their shapes: with respect to the image before its augmentation, through
+        that, and differentiable with respect to D's weights.
+        """
+        judged = self._judged(batches, for_penalty=True)
+        # As PyTorch advises: what autocast chose on the way forward is in the graph already.
+        with torch.autocast(batches[0].device.type, enabled=False):
+            total = torch.cat([each.logits for each in judged]).sum()
+            return torch.autograd.grad(total, [each.seen for each in judged], create_graph=True)
+
+    def _judged(self, batches: tuple[Tensor, ...], for_penalty: bool = False) -> list["_Judged"]:
+        found = [next((each for each in self._known if each.images is images), None) for images in batches]
+        new = [images for images, before in zip(batches, found, strict=True) if before is None]
+        # What a penalty asks about are leaves of their own: no gradient reaches a generator, or stays with the images.
+        seen = [
+            images.detach().requires_grad_()
+            if for_penalty or (self._remembers and not images.requires_grad)
+            else images
+            for images in new
+        ]
+        answers = map(_Judged, new, seen, self._judge(seen))
+        judged = [next(answers) if before is None else before for before in found]
+        if self._remembers:
+            self._known += [each for each, before in zip(judged, found, strict=True) if before is None]
+        return judged
 
     def _judge(self, batches: list[Tensor]) -> list[Tensor]:
         if len(batches) < 2 or depends_on_batch(self._discriminator):
@@ -70,3 +91,10 @@ class Judge:
                 f" it should give a logit for each, ({len(images)},)"
             )
         return logits if logits.dtype == torch.float64 else logits.float()
+
+
+class _Judged(NamedTuple):
+    images: Tensor
+    seen: Tensor
+    """The same, as D was shown them, such that a gradient can be taken."""
+    logits: Tensor

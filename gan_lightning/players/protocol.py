@@ -4,6 +4,7 @@ Any `nn.Module` can play. A generator is called with latents (B, latent_dim) and
 discriminator is called with such images and gives one number for each, (B,). A network whose `forward` names `labels`
 gets those as well, (B,), int64. The rest has defaults:
 
+- `conditional`: whether it is given labels; otherwise its `forward` says so.
 - `depends_on_batch`: whether an image's output depends on the rest of its batch, as under batch normalisation; assumed
   unless a network says False, because then real and generated images must not meet in one pass.
 - `lipschitz`: whether a discriminator's slope is bounded by the way it is built, as under spectral normalisation; not
@@ -31,7 +32,7 @@ def _names_labels(kind: Any) -> bool:
 def takes_labels(network: nn.Module) -> bool:
     """Whether the network is called with labels, too."""
     kind: Any = type(network)
-    return _names_labels(kind)
+    return getattr(network, "conditional", _names_labels(kind))
 
 
 def call(network: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
