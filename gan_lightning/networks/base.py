@@ -1,6 +1,7 @@
 """What this project's generators and discriminators have in common; a network of one's own may do without."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -42,3 +43,22 @@ class Discriminator(nn.Module):
     def probability(self, images: Tensor) -> Tensor:
         """How likely each image is real, (B,) in [0, 1], if the logits are log-odds: their sigmoid."""
         return torch.sigmoid(self(images))
+
+
+def lowest_resolution(image_shape: Sequence[int]) -> tuple[tuple[int, int], int]:
+    """The (H, W) that images (C, H, W) have after as many halvings as leave whole numbers of at least 4, and how many
+    those are; at least one, which may leave 2.
+
+    Raises:
+        ValueError: if height or width is not a multiple of 4.
+    """
+    height, width = image_shape[1:]
+    if height % 4 or width % 4:
+        raise ValueError(
+            f"a convolutional network here takes images whose height and width are multiples of 4,"
+            f" such as 28 × 28 and 32 × 32, not {height} × {width}"
+        )
+    height, width, halvings = height // 2, width // 2, 1
+    while height % 2 == width % 2 == 0 and min(height, width) >= 8:
+        height, width, halvings = height // 2, width // 2, halvings + 1
+    return (height, width), halvings

@@ -50,8 +50,8 @@ class Judge:
         return logits[0] if len(logits) == 1 else logits
 
     def gradients(self, *batches: Tensor) -> tuple[Tensor, ...]:
-        """∇D of each image of these batches, of their shapes: with respect to the image before its augmentation, through
-        that, and differentiable with respect to D's weights.
+        """∇D of each image of these batches, of their shapes: with respect to the image before its augmentation, and
+        through that; differentiable with respect to D's weights.
         """
         judged = self._judged(batches, for_penalty=True)
         # As PyTorch advises: what autocast chose on the way forward is in the graph already.
