@@ -37,6 +37,7 @@ def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer, dict[
     from hydra.utils import instantiate
     from lightning.pytorch import seed_everything
 
+    from gan_lightning.loop.precision import best_precision
     from gan_lightning.objectives import Objective
     from gan_lightning.penalties import Penalty
 
@@ -72,10 +73,11 @@ def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer, dict[
     callbacks = build_callbacks(settings)
     if "statistics" not in callbacks:
         raise UserError("the other callbacks need what callbacks.statistics writes down; leave it in")
-    strategy = settings.trainer.strategy
+    strategy, precision = settings.trainer.strategy, settings.trainer.precision
     loggers = instantiate(settings.logger)
     trainer = instantiate(
         settings.trainer,
+        precision=best_precision(settings.trainer.accelerator) if precision == "auto" else precision,
         # In each step only one of the two players has gradients.
         strategy="ddp_find_unused_parameters_true" if strategy == "ddp" else strategy,
         callbacks=list(callbacks.values()),

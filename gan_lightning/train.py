@@ -3,7 +3,6 @@
 import logging
 import math
 import os
-import platform
 import shlex
 import sys
 import warnings
@@ -191,6 +190,8 @@ def _check_callbacks(settings: DictConfig, gan: "GAN", callbacks: "dict[str, Cal
 
 def _introduce(settings: DictConfig, gan: "GAN", data: "ImageDataModule", trainer: "Trainer") -> None:
     """Say what is trained, and where."""
+    from gan_lightning.loop.precision import multiplies_bf16
+
     log.info(
         "%s: %s images, generator %s and discriminator %s parameters, on %s at %s, seed %s",
         data.title,
@@ -200,7 +201,7 @@ def _introduce(settings: DictConfig, gan: "GAN", data: "ImageDataModule", traine
         trainer.precision,
         settings.seed,
     )
-    if trainer.precision == "bf16-mixed" and trainer.strategy.root_device.type == "cpu" and not _multiplies_bf16():
+    if trainer.precision == "bf16-mixed" and multiplies_bf16(trainer.strategy.root_device) is False:
         log.warning("this processor has no bf16 arithmetic: trainer.precision=32-true would be many times as fast")
 
 
@@ -235,8 +236,8 @@ def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
             "trainer.limit_train_batches must be a share of at most 1.0 or a number of batches,"
             f" not {trainer.limit_train_batches!r}"
         )
-    if str(trainer.precision) not in ("32", "32-true", "bf16-mixed"):
-        raise UserError(f"trainer.precision must be 32-true or bf16-mixed, not {trainer.precision}")
+    if str(trainer.precision) not in ("auto", "32", "32-true", "bf16-mixed"):
+        raise UserError(f"trainer.precision must be 32-true, bf16-mixed or auto, not {trainer.precision}")
     for key, harmless in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
         if trainer.get(key, harmless) != harmless:
             raise UserError(f"trainer.{key} is not for two players with an optimizer each; leave it out")
@@ -246,15 +247,6 @@ def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
         raise UserError("trainer.accelerator is gpu, but torch finds no GPU here; trainer=cpu trains without one")
     if HydraConfig.get().mode == RunMode.MULTIRUN and trainer.devices not in (1, "1"):
         raise UserError(f"a job of a sweep trains on one device, not on trainer.devices={trainer.devices}")
-
-
-def _multiplies_bf16() -> bool:
-    """Whether the processor can multiply numbers of half precision, as far as is known of it."""
-    import torch
-
-    if platform.machine() not in ("x86_64", "AMD64"):
-        return True
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def _own_checkpoint(settings: DictConfig) -> Path:
