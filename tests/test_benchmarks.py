@@ -61,26 +61,30 @@ def options(*words: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
-def test_the_table_of_baselines(tmp_path: Path, classifiers: Path, script: Script) -> None:
+def test_the_table_and_the_pictures_of_recipes(tmp_path: Path, classifiers: Path, script: Script) -> None:
     few = options(
-        "dataset=mnist5k", "trainer.limit_train_batches=2", "trainer.accelerator=cpu", f"data_dir={classifiers}"
-    )
+        "dataset=mnist5k", "trainer.limit_train_batches=2", "trainer.accelerator=cpu", f"data_dir={classifiers}",
+        "callbacks=evaluation", "callbacks.evaluation.num_samples=300", "callbacks.samples.num_samples=4",
+    )  # fmt: skip
     words = ["report_mnist=1", "--seeds=2", "--num-samples=300", f"--folder={tmp_path}", *few]
-    done = script("baselines.py", *words)
+    done = script("recipes.py", *words, f"--pictures={tmp_path / 'pictures'}")
     assert done.exit_code == 0, done.stderr
     head, rule, model, floor = done.stdout.strip().splitlines()[-4:]
     assert head.count("|") == rule.count("|") == model.count("|") == floor.count("|")
-    assert model.startswith("| `report_mnist`, 1 epoch, 2 seeds |")
+    assert model.startswith("| `report_mnist=1` | ")
     assert len(re.findall(r"\d ± \d", model)) > 10
-    assert floor.startswith("| real images of MNIST5k |")
+    assert floor.startswith("| real images of MNIST5k | – | ")
     assert "±" not in floor
-    again = script("baselines.py", *words)
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"report_mnist.png", "curves.png"}
+    again = script("recipes.py", *words)
     assert again.stdout.strip().splitlines() == [head, rule, model, floor]  # nothing is computed twice
 
 
-@pytest.mark.parametrize(("word", "right"), [("report_mnist", "report_mnist=20"), ("mnist=3", "report_fashion_mnist")])
+@pytest.mark.parametrize(
+    ("word", "right"), [("report_mnist=few", "whole number, as in report_mnist=20"), ("--seeds=0", "at least one seed")]
+)
 def test_bad_input(word: str, right: str, script: Script) -> None:
-    done = script("baselines.py", word)
+    done = script("recipes.py", word)
     assert done.exit_code == 2
     assert right in done.stderr
 
