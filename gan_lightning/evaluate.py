@@ -49,6 +49,8 @@ class Model(NamedTuple):
     epochs: int
     weights: str
     """Of the generator, `raw` or `ema`."""
+    conditional: bool
+    """Whether the generator is given labels."""
     picture: str
     """The file name of the samples beside their nearest training images."""
 
@@ -102,13 +104,14 @@ def main(settings: DictConfig) -> None:
 def _model(path: Path, settings: DictConfig, picture: str) -> Model:
     """What is known of a checkpoint, once both its players have been made."""
     from gan_lightning.averaging import which_weights
+    from gan_lightning.players.protocol import takes_labels
 
     checkpoint = read_checkpoint(str(path))
     check_trust(checkpoint["hyper_parameters"], ["dataset", "generator", "discriminator"], as_list(settings.trust))
     weights = which_weights(settings.weights, has_average(checkpoint))
-    trained_player(checkpoint, "generator", weights)
+    conditional = takes_labels(trained_player(checkpoint, "generator", weights))
     trained_player(checkpoint, "discriminator")
-    return Model(path, checkpoint["hyper_parameters"], epochs_of(checkpoint), weights, picture)
+    return Model(path, checkpoint["hyper_parameters"], epochs_of(checkpoint), weights, conditional, picture)
 
 
 def _dataset(of_model: dict[str, Any], measures: "dict[str, Measure]", settings: DictConfig) -> "ImageDataModule":
@@ -167,7 +170,9 @@ def _evaluate(
                 progress.update()
             return metrics
 
-        evaluation["floor"] = measure(Subject(reference.real), "floor")
+        # Real images have their own labels, which are looked at where there is a generator to compare them with.
+        floor = Subject(reference.real, conditional=any(model.conditional for model in models))
+        evaluation["floor"] = measure(floor, "floor")
         for model in models:
             entry: dict[str, Any] = {"checkpoint": str(model.path), "epochs": model.epochs}
             entry |= {"seed": model.settings["seed"], "weights": model.weights, "metrics": {}}
@@ -203,7 +208,8 @@ def _subject(
 
     logits = partial(judged, discriminator, batch_size=settings.batch_size, device=device)
     drawn = Images(to_uint8(images), reference.labels, into_points)
-    return Subject(drawn, logits, model.settings["log_odds"], model.settings["dataset"].get("num_train_images"))
+    num_train_images = model.settings["dataset"].get("num_train_images")
+    return Subject(drawn, logits, model.settings["log_odds"], num_train_images, model.conditional)
 
 
 def _draw_neighbours(subject: "Subject", reference: "Reference", path: Path) -> None:

@@ -136,7 +136,7 @@ def _try_out(gan: "GAN", data: "ImageDataModule") -> None:
     from gan_lightning.players.sampling import draw
 
     with torch.random.fork_rng(devices=[]), evaluating(gan.discriminator):
-        drawn = draw(gan.generator, 2, data.num_classes, seed=0, device=gan.device)
+        drawn = draw(gan.generator, torch.arange(2) % data.num_classes, seed=0, device=gan.device)
         if drawn.shape[1:] != tuple(data.image_shape):
             raise UserError(
                 f"model.generator draws images of {tuple(drawn.shape[1:])},"
@@ -178,14 +178,17 @@ def _check_callbacks(settings: DictConfig, gan: "GAN", callbacks: "dict[str, Cal
     from gan_lightning.callbacks.real_and_fake import RealAndFake
     from gan_lightning.callbacks.results import check_optimized_metric
     from gan_lightning.callbacks.samples import Samples
+    from gan_lightning.players.protocol import takes_labels
 
+    conditional = takes_labels(gan.generator)
     evaluation = Evaluation.among(callbacks.values())
     for callback in callbacks.values():
         if isinstance(callback, Evaluation | RealAndFake | Samples):
             which_weights(callback.weights, averaged=gan.ema.network is not None)
         if isinstance(callback, BestCheckpoint):
-            callback.check(evaluation.metrics(gan.objective.log_odds) if evaluation is not None else [])
-    check_optimized_metric(settings.optimized_metric, gan.objective, gan.penalty, evaluation)
+            measured = [] if evaluation is None else evaluation.metrics(gan.objective.log_odds, conditional)
+            callback.check(measured)
+    check_optimized_metric(settings.optimized_metric, gan.objective, gan.penalty, conditional, evaluation)
 
 
 def _introduce(settings: DictConfig, gan: "GAN", data: "ImageDataModule", trainer: "Trainer") -> None:

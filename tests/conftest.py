@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -186,6 +186,13 @@ PICTURED = (
 DRAWS = ("loss_curves", "real_and_fake", "training_gif")
 SHORT = (*PICTURED[:-1], *(f"~callbacks.{name}" for name in DRAWS), PICTURED[-1])
 """The same run without the pictures that are drawn at its end: a moment."""
+CONDITIONAL = ("model=dcgan", "model.width=4", "model.conditional=true")
+"""Overrides for small players that are given labels."""
+
+
+def without_model(words: Sequence[str]) -> list[str]:
+    """Overrides but for those of the model, to choose another one."""
+    return [word for word in words if not word.startswith("model")]
 
 
 @pytest.fixture

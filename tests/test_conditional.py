@@ -14,7 +14,7 @@ from gan_lightning.loop import cuda_graph, manual_optimization
 from gan_lightning.measures.subject import Reference
 from gan_lightning.objectives import NonSaturating, RelativisticPairing
 from gan_lightning.penalties import R1R2, GradientPenalty
-from gan_lightning.players.sampling import draw, generate, judged
+from gan_lightning.players.sampling import draw, generate, judged, labels_to_draw
 
 NUM_CLASSES = 4
 
@@ -123,10 +123,11 @@ def test_each_class_is_learnt() -> None:
     torch.testing.assert_close(shades, expected, atol=0.15, rtol=0)
 
 
-def test_samples_are_of_all_classes_in_turn_and_judgements_have_their_labels() -> None:
+def test_samples_are_of_all_classes_and_judgements_have_their_labels() -> None:
     generator, discriminator = Generator(), Discriminator()
-    draw(generator, 10, NUM_CLASSES, seed=0, device=torch.device("cpu"))
-    assert torch.cat(generator.seen).tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
+    labels = labels_to_draw(generator, 10, range(NUM_CLASSES))
+    draw(generator, labels, seed=0, device=torch.device("cpu"))
+    assert torch.cat(generator.seen).tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 3, 3]
     pixels, labels = Shades(batch_size=10).load(train=True)
     logits = judged(discriminator, pixels, labels, 4, torch.device("cpu"))
     assert logits.shape == (10,)

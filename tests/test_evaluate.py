@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import SHORT, Run, the_one_line
+from conftest import CONDITIONAL, SHORT, Run, the_one_line, without_model
 from PIL import Image
 from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3
@@ -48,7 +48,10 @@ def test_every_metric_of_a_run(evaluate: Run) -> None:
     assert found["features"]["accuracy"] > 0.9
     (model,) = found["models"]
     assert (model["checkpoint"], model["epochs"], model["seed"]) == ("run/checkpoints/last.ckpt", 1, 0)
-    assert list(model["metrics"]) == [name for measure in MEASURES["classifier"].values() for name in measure.metrics]
+    measures = MEASURES["classifier"].values()
+    expected = [name for measure in measures for name in measure.metrics_of(log_odds=True, conditional=False)]
+    assert list(model["metrics"]) == expected
+    assert "class_accuracy" not in expected
     floor = found["floor"]
     assert floor.keys() == model["metrics"].keys() - set(MEASURES["classifier"]["equilibrium"].metrics)
     # After five alternations noise is drawn, which these tell from digits.
@@ -279,14 +282,28 @@ def test_copies_of_training_images_are_caught(reference: Reference) -> None:
 
 def test_measures_give_the_metrics_that_they_name(reference: Reference) -> None:
     pixels, labels = (part[:500] for part in MNIST5k().load(train=True))
-    for log_odds in (True, False):
-        answers = Subject(Images(pixels, labels, Pixels()), lambda pixels, _: torch.zeros(len(pixels)), log_odds)
+    images = Images(pixels, labels, Pixels())
+    for log_odds, conditional in ((True, True), (False, False)):
+        answers = Subject(images, lambda pixels, _: torch.zeros(len(pixels)), log_odds, None, conditional)
         for name, measure in MEASURES["classifier"].items():
-            assert tuple(measure.take(answers, reference)) == measure.metrics_of(log_odds), name
+            assert tuple(measure.take(answers, reference)) == measure.metrics_of(log_odds, conditional), name
     for measures in MEASURES.values():
-        given = {name for measure in measures.values() for kind in (True, False) for name in measure.metrics_of(kind)}
-        assert given <= METRICS.keys()
+        assert {name for each in measures.values() for name in (*each.metrics, *each.of_scores)} <= METRICS.keys()
     assert list(measures_named(["kernel", "parzen"], "classifier")) == ["parzen", "kernel"]
+
+
+@pytest.mark.slow
+def test_classes_are_measured_where_a_generator_is_conditional(run: Run, evaluate: Run) -> None:
+    run(*without_model(SHORT), *CONDITIONAL, "trainer.max_epochs=1", "output_dir=runs/conditional")
+    run(*SHORT[:-1], "trainer.max_epochs=1", "output_dir=runs/plain")
+    outcome = evaluate("ckpt=runs", "measures=[classes]")
+    assert outcome.exit_code == 0, outcome.stderr
+    (found,) = results()["evaluations"]
+    conditional, plain = found["models"]
+    assert plain["metrics"] == {}
+    assert conditional["metrics"]["class_accuracy"] < 0.3 < 0.8 < found["floor"]["class_accuracy"]
+    assert conditional["metrics"]["class_kernel_distance"] > 10 * abs(found["floor"]["class_kernel_distance"])
+    assert conditional["metrics"]["class_coverage"] < 0.3 < 0.8 < found["floor"]["class_coverage"]
 
 
 class SmallInception(nn.Module):

@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Run, the_one_line
+from conftest import CONDITIONAL, SHORT, Run, the_one_line, trained_once, without_model
 from PIL import Image
 
-from gan_lightning.players.sampling import draw, grid
+from gan_lightning.checkpoints import read_checkpoint, trained_player
+from gan_lightning.players.sampling import draw, grid_of_classes
 
 
 def test_a_checkpoint_alone_is_enough_and_draws_what_training_drew(finished: Path, run_sample: Run) -> None:
@@ -70,18 +71,47 @@ def test_drawing_leaves_mode_and_random_numbers_as_they_were() -> None:
             return latent
 
     generator, before = Doubled(), torch.get_rng_state()
-    images = draw(generator, 3, 1, seed=0, device=torch.device("cpu"))
+    labels = torch.zeros(3, dtype=torch.int64)
+    images = draw(generator, labels, seed=0, device=torch.device("cpu"))
     assert generator.training
     assert torch.equal(torch.get_rng_state(), before)
     assert images.dtype == torch.uint8
-    assert torch.equal(images, draw(generator, 3, 1, seed=0, device=torch.device("cpu")))
+    assert torch.equal(images, draw(generator, labels, seed=0, device=torch.device("cpu")))
 
 
-def test_a_grid_shows_gray_images_row_by_row() -> None:
-    images = torch.arange(3, dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 1, 4, 4)
-    picture = grid(images, columns=2)
-    assert picture.shape == (3, 14, 14)
-    assert picture[0, 2, 2] == 0
-    assert picture[0, 2, 8] == 1
-    assert picture[0, 8, 2] == 2
-    assert picture[0, 0, 0] == 255
+@pytest.fixture
+def conditional(shared: Path, run: Run) -> Path:
+    """The checkpoint of a conditional generator of the ten digits."""
+    words = (*without_model(SHORT), *CONDITIONAL, "trainer.max_epochs=1")
+    return trained_once(shared / "conditional", *words) / "checkpoints" / "last.ckpt"
+
+
+@pytest.mark.parametrize(
+    ("words", "labels", "columns"),
+    [
+        (["num_samples=25"], [label for label in range(10) for _ in range(25)][5::10], 3),  # a class a row of three
+        (["num_samples=16"], [0, 0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 6, 7, 8, 8, 9], 4),  # too few for that
+        (["num_samples=4", "labels=7"], [7, 7, 7, 7], 2),
+        (["num_samples=5", "labels=[5,3]"], [5, 5, 5, 3, 3], 3),
+    ],
+)
+def test_a_class_a_row(words: list[str], labels: list[int], columns: int, conditional: Path, run_sample: Run) -> None:
+    outcome = run_sample(f"ckpt={conditional}", *words)
+    assert outcome.exit_code == 0, outcome.stderr
+    generator = trained_player(read_checkpoint(str(conditional)), "generator")
+    asked = torch.tensor(labels)
+    expected = grid_of_classes(draw(generator, asked, seed=0, device=torch.device("cpu")), asked, columns)
+    picture = np.asarray(Image.open("samples.png"))
+    assert picture.shape[1] == 30 * columns + 2
+    assert np.array_equal(picture.transpose(2, 0, 1), expected.numpy())
+
+
+@pytest.mark.parametrize("labels", ["10", "-1", "three", "[]", "[3,10]"])
+def test_labels_that_there_are_not(labels: str, conditional: Path, run_sample: Run) -> None:
+    line = the_one_line(run_sample(f"ckpt={conditional}", f"labels={labels}"))
+    assert "labels must be a label from 0 to 9, or a list of such" in line
+
+
+@pytest.mark.usefixtures("finished")
+def test_labels_for_a_generator_that_takes_none(run_sample: Run) -> None:
+    assert "this generator takes none" in the_one_line(run_sample("ckpt=run", "labels=3"))

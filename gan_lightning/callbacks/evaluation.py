@@ -19,6 +19,7 @@ from gan_lightning.features.space import Description, FeatureSpace, describe
 from gan_lightning.measures.catalogue import measures_named
 from gan_lightning.measures.metrics import METRICS
 from gan_lightning.measures.subject import DivergedError, Images, Reference, Subject, check_generated
+from gan_lightning.players.protocol import takes_labels
 from gan_lightning.players.sampling import generate, judged, seeded_latent
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,11 @@ class Evaluation(Callback):
         """The one among some callbacks, if there is one."""
         return next((callback for callback in callbacks if isinstance(callback, cls)), None)
 
-    def metrics(self, log_odds: bool) -> list[str]:
-        """The names of the metrics that an evaluation gives of a GAN whose logits are log-odds, or scores."""
-        return [name for measure in self.measures.values() for name in measure.metrics_of(log_odds)]
+    def metrics(self, log_odds: bool, conditional: bool) -> list[str]:
+        """The names of the metrics that an evaluation gives of a GAN whose logits are log-odds, or scores, and whose
+        generator is given labels, or not.
+        """
+        return [name for measure in self.measures.values() for name in measure.metrics_of(log_odds, conditional)]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._evaluations = pl_module.history.evaluations  # type: ignore[assignment, union-attr]
@@ -126,7 +129,7 @@ class Evaluation(Callback):
     def measure(self, gan: Any) -> dict[str, float]:
         """Every metric of the players as they are now; NaN where a measure cannot be taken, as of images of NaN."""
         assert self._reference is not None
-        metrics = dict.fromkeys(self.metrics(gan.objective.log_odds), math.nan)
+        metrics = dict.fromkeys(self.metrics(gan.objective.log_odds, takes_labels(gan.generator)), math.nan)
         with contextlib.suppress(DivergedError):
             subject = self._subject(gan)
             for measure in self.measures.values():
@@ -149,6 +152,7 @@ class Evaluation(Callback):
             lambda pixels, labels: self._logits(gan, pixels, labels),
             gan.objective.log_odds,
             self._num_train_images,
+            takes_labels(generator),
         )
 
     def _describe(self, pixels: Tensor) -> Description:

@@ -5,14 +5,16 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from gan_lightning.callbacks.picture import Picture
 from gan_lightning.errors import whole_number
-from gan_lightning.players.sampling import draw, grid
+from gan_lightning.players.protocol import takes_labels
+from gan_lightning.players.sampling import draw, grid_of_classes, labels_to_draw
 
 
 class RealAndFake(Picture):
-    """Training images beside samples.
+    """Training images beside samples; of a conditional generator both in rows of the same classes.
 
     Args:
         path: of the picture.
@@ -32,13 +34,33 @@ class RealAndFake(Picture):
     def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
         gan: Any = pl_module
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        images = data.train_images
-        real = images[torch.linspace(0, len(images) - 1, self.num_samples).long()]
+        images, image_labels = data.train_set.tensors
         generator = gan.ema.choose(gan.generator, self.weights)
-        fake = draw(generator, self.num_samples, data.num_classes, self.seed, gan.device)
+        labels = labels_to_draw(generator, self.num_samples, range(data.num_classes))
+        if takes_labels(generator):
+            chosen = _of_classes(image_labels, labels)
+            real, real_labels = images[chosen], image_labels[chosen]
+        else:
+            real, real_labels = images[_spread(len(images), self.num_samples)], labels
+        fake = draw(generator, labels, self.seed, gan.device)
         figure = Figure(figsize=(10, 5.4), layout="constrained")
-        for axes, title, shown in zip(figure.subplots(1, 2), ("real", "generated"), (real, fake), strict=True):
-            axes.imshow(grid(shown).permute(1, 2, 0).numpy())
+        pictures = {"real": grid_of_classes(real, real_labels), "generated": grid_of_classes(fake, labels)}
+        for axes, (title, picture) in zip(figure.subplots(1, 2), pictures.items(), strict=True):
+            axes.imshow(picture.permute(1, 2, 0).numpy())
             axes.set_title(title)
             axes.axis("off")
         figure.savefig(self.path, dpi=120)
+
+
+def _spread(size: int, number: int) -> Tensor:
+    """So many indices from the first to the last of `size`, evenly spaced."""
+    return torch.linspace(0, size - 1, number).long()
+
+
+def _of_classes(image_labels: Tensor, labels: Tensor) -> Tensor:
+    """The indices of images that have such labels, in their order, and as many of each class if there are as many."""
+    chosen = []
+    for label, number in zip(*labels.unique_consecutive(return_counts=True), strict=True):
+        (found,) = torch.where(image_labels == label)
+        chosen.append(found[_spread(len(found), min(int(number), len(found)))])
+    return torch.cat(chosen)

@@ -86,14 +86,18 @@ class Results(Callback):
 
 
 def check_optimized_metric(
-    metric: str | None, objective: Objective, penalty: Penalty | None, evaluation: "Evaluation | None"
+    metric: str | None,
+    objective: Objective,
+    penalty: Penalty | None,
+    conditional: bool,
+    evaluation: "Evaluation | None",
 ) -> None:
     """See that the results of a run with these objects hold the metric to be optimised, if any is.
 
     Raises:
         UserError: if they will not.
     """
-    measured = [] if evaluation is None else evaluation.metrics(objective.log_odds)
+    measured = [] if evaluation is None else evaluation.metrics(objective.log_odds, conditional)
     known = [*statistics_of(objective, penalty), "images_per_second", *measured]
     if metric is not None and metric not in known:
         raise UserError(f"optimized_metric is {metric}, but a run with these callbacks knows {', '.join(known)}")

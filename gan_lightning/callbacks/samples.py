@@ -7,12 +7,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
 from gan_lightning.errors import whole_number
-from gan_lightning.players.sampling import draw, grid, save_png
+from gan_lightning.players.sampling import draw, grid_of_classes, labels_to_draw, save_png
 
 
 class Samples(Callback):
     """Writes a grid of samples from the same latents after each epoch: a PNG, and an image in TensorBoard or
-    Weights & Biases.
+    Weights & Biases. Of a conditional generator a row is a class.
 
     Args:
         folder: where `epoch_0001.png` … are written.
@@ -35,7 +35,8 @@ class Samples(Callback):
         gan: Any = pl_module
         num_classes: int = trainer.datamodule.num_classes  # type: ignore[attr-defined]
         generator = gan.ema.choose(gan.generator, self.weights)
-        picture = grid(draw(generator, self.num_samples, num_classes, self.seed, gan.device))
+        labels = labels_to_draw(generator, self.num_samples, range(num_classes))
+        picture = grid_of_classes(draw(generator, labels, self.seed, gan.device), labels)
         self.folder.mkdir(parents=True, exist_ok=True)
         save_png(picture, self.folder / f"epoch_{trainer.current_epoch + 1:04d}.png")
         for logger in trainer.loggers:

@@ -15,6 +15,7 @@ from gan_lightning.measures.modes import modes_and_divergence
 from gan_lightning.measures.neighbourhoods import neighbourhoods
 from gan_lightning.measures.parzen import FINE_SIGMAS, OFFICIAL_SIGMAS, parzen_likelihoods
 from gan_lightning.measures.subject import DivergedError, Reference, Subject
+from gan_lightning.measures.within_classes import NUM_NEIGHBOURS, class_accuracy, within_classes
 
 NUM_NEIGHBOURS_SOUGHT = 1000
 """Images whose nearest training image is sought; their median needs no more."""
@@ -55,8 +56,20 @@ def _neighbourhoods(subject: Subject, reference: Reference) -> dict[str, float]:
 
 def _modes(subject: Subject, reference: Reference) -> dict[str, float]:
     classes = subject.images.description.probabilities.argmax(1)
-    modes, divergence = modes_and_divergence(classes, reference.training.labels, reference.num_classes)
+    modes, divergence = modes_and_divergence(classes, reference.classes, reference.num_classes)
     return {"modes": float(modes), "class_divergence": divergence}
+
+
+def _classes(subject: Subject, reference: Reference) -> dict[str, float]:
+    if not subject.conditional:
+        return {}
+    images, held_out = subject.images, reference.held_out
+    distance, coverage = within_classes(images.points, images.labels, held_out.points, held_out.labels)
+    return {
+        "class_accuracy": class_accuracy(images.description.probabilities, images.labels),
+        "class_kernel_distance": distance,
+        "class_coverage": coverage,
+    }
 
 
 def _memorisation(subject: Subject, reference: Reference) -> dict[str, float]:
@@ -104,9 +117,15 @@ class Measure(NamedTuple):
     needs_features: bool = True
     of_scores: tuple[str, ...] = ()
     """What it gives instead where the discriminator's logits are scores."""
+    of_conditional: bool = False
+    """Whether it is of conditional generators alone, those that are given labels."""
 
-    def metrics_of(self, log_odds: bool) -> tuple[str, ...]:
-        """The names of the metrics that it gives of a model whose logits are log-odds, or scores."""
+    def metrics_of(self, log_odds: bool, conditional: bool) -> tuple[str, ...]:
+        """The names of the metrics that it gives of a model whose logits are log-odds, or scores, and whose generator
+        is given labels, or not.
+        """
+        if self.of_conditional and not conditional:
+            return ()
         return self.metrics if log_odds else self.of_scores or self.metrics
 
 
@@ -118,6 +137,12 @@ _MEASURES = {
     "score": Measure(_score, ("classifier_score",), at_least=1),
     "neighbourhoods": Measure(_neighbourhoods, ("precision", "recall", "density", "coverage"), at_least=6),
     "modes": Measure(_modes, ("modes", "class_divergence"), at_least=1),
+    "classes": Measure(
+        _classes,
+        ("class_accuracy", "class_kernel_distance", "class_coverage"),
+        at_least=NUM_NEIGHBOURS + 1,
+        of_conditional=True,
+    ),
     "memorisation": Measure(_memorisation, ("memorisation",), at_least=1, needs_features=False),
     "equilibrium": Measure(_equilibrium, PROBABILITIES, at_least=1, needs_features=False, of_scores=SCORES),
 }
@@ -126,7 +151,8 @@ _INCEPTION_MEASURES = _MEASURES | {
     "kernel": Measure(_kid, ("kid",), at_least=1000),
     "score": Measure(_inception_score, ("inception_score",), at_least=20),
 }
-del _INCEPTION_MEASURES["modes"]  # its classes are not those of the data
+for _of_the_datas_classes in ("modes", "classes"):  # which are not those of the Inception network
+    del _INCEPTION_MEASURES[_of_the_datas_classes]
 
 MEASURES = {"classifier": _MEASURES, "inception": _INCEPTION_MEASURES}
 """The measures by name, for each feature space."""

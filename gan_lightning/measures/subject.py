@@ -45,7 +45,7 @@ class Images:
     @property
     def vectors(self) -> Tensor:
         """The pixels as points (N, C·H·W) in [0, 1]."""
-        return self.pixels.flatten(1).float() / 255
+        return self.pixels.flatten(1).float().div_(255)
 
 
 class Reference:
@@ -63,6 +63,7 @@ class Reference:
         held_out: the first test images.
         real: the first training images before the validation images, which stand in for generated ones where the
             floor of a measure is asked for.
+        classes: labels whose histogram is the one that drawn classes should have.
         labels: those to generate images of, as many of each class as among the first training images.
     """
 
@@ -73,6 +74,7 @@ class Reference:
         held_out, held_out_labels = data.split(train=False)
         first_validation = len(training) * 5 // 6
         self.num_classes = data.num_classes
+        self.classes = torch.arange(data.num_classes) if data.uniform_classes else labels
         self.training = Images(training, labels)
         self.validation = Images(
             training[first_validation:][:NUM_VALIDATION], labels[first_validation:][:NUM_VALIDATION]
@@ -92,6 +94,8 @@ class Subject(NamedTuple):
     """Whether the logits are log-odds, not scores."""
     num_train_images: int | None = None
     """How many of the training images both were trained on; None for all."""
+    conditional: bool = False
+    """Whether the images were asked for by their labels."""
 
 
 def check_generated(images: Tensor) -> None:

@@ -1,15 +1,17 @@
 """Asking the trained players for images and for judgements, and laying images out in a picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from torchvision.utils import make_grid
 
 from gan_lightning.data.pixels import from_uint8, to_uint8
 from gan_lightning.players.judge import Judge
-from gan_lightning.players.protocol import call, evaluating, sample_latent
+from gan_lightning.players.protocol import call, evaluating, sample_latent, takes_labels
 
 
 @torch.no_grad()
@@ -41,15 +43,36 @@ def seeded_latent(generator: nn.Module, num_samples: int, seed: int) -> Tensor:
     return sample_latent(generator, num_samples, torch.Generator().manual_seed(seed))
 
 
-def draw(generator: nn.Module, num_samples: int, num_classes: int, seed: int, device: torch.device) -> Tensor:
-    """Images (num_samples, C, H, W), bytes, from latents that `seed` alone decides, of all classes in turn."""
-    labels = torch.arange(num_samples) % num_classes
+def labels_to_draw(generator: nn.Module, num_samples: int, classes: Sequence[int]) -> Tensor:
+    """Labels (num_samples,) of these classes, one class after the other, as many of each as can be.
+
+    The images of a generator that takes no labels are all of one kind: 0.
+    """
+    classes = classes if takes_labels(generator) else [0]
+    return torch.tensor(classes)[torch.arange(num_samples) * len(classes) // num_samples]
+
+
+def draw(generator: nn.Module, labels: Tensor, seed: int, device: torch.device) -> Tensor:
+    """Images (N, C, H, W), bytes, from latents that `seed` alone decides, of labels (N,) if it takes them."""
+    num_samples = len(labels)
     return to_uint8(generate(generator, seeded_latent(generator, num_samples, seed), labels, num_samples, device))
 
 
 def grid(images: Tensor, columns: int = 8) -> Tensor:
     """One picture (3, H', W') of images (B, C, H, W), bytes, `columns` in a row."""
     return make_grid(images, nrow=columns, padding=2, pad_value=255)
+
+
+def grid_of_classes(images: Tensor, labels: Tensor, columns: int = 8) -> Tensor:
+    """One picture (3, H', W') of images (B, C, H, W), bytes, with labels (B,) that stand together: a class a row.
+
+    What a row lacks is white. Of a single class, or of fewer than two images a class, it is the plain grid.
+    """
+    sizes = labels.unique_consecutive(return_counts=True)[1].tolist()
+    if len(sizes) == 1 or len(images) < 2 * len(sizes):
+        return grid(images, columns)
+    rows = [pad(row, (0, 0, 0, 0, 0, 0, 0, max(sizes) - len(row)), value=255) for row in images.split(sizes)]
+    return grid(torch.cat(rows), max(sizes))
 
 
 def save_png(picture: Tensor, path: Path) -> None:

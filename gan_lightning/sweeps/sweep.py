@@ -152,7 +152,8 @@ class Sweep:
                 objective = build(job.settings, "objective", Objective)
                 penalty = build(job.settings, "penalty", Penalty)
             evaluation = Evaluation.among(build_callbacks(job.settings).values())
-            check_optimized_metric(job.settings["optimized_metric"], objective, penalty, evaluation)
+            # Whether its generator is given labels is known once it is made, by the job.
+            check_optimized_metric(job.settings["optimized_metric"], objective, penalty, True, evaluation)
 
     def label(self, job: Job) -> str:
         """What a job is called: by its number, which stays the same, and what varies: `007 lr=1e-4 seed=2`."""
