@@ -34,7 +34,7 @@ class ImageDataModule(LightningDataModule):
             or `seed` is negative.
     """
 
-    title: ClassVar[str]
+    title: str
     """What people call the data set."""
     image_shape: ClassVar[tuple[int, int, int]]
     """(C, H, W)."""
@@ -42,6 +42,10 @@ class ImageDataModule(LightningDataModule):
     """How many kinds of images there are; labels are 0 … num_classes - 1."""
     mirrors: ClassVar[bool]
     """Whether an image's mirror image could be one of the data; a digit's could not."""
+    uniform_classes: ClassVar[bool] = False
+    """Whether drawn classes are compared with classes equally frequent, not with those of the training images."""
+    of_channels: "ImageDataModule | None" = None
+    """The data set of which each channel is an image, if a class is one of its classes for each channel."""
 
     def __init__(
         self,

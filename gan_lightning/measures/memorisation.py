@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gan_lightning.measures.point_sets import check_points, squared_distances
+from gan_lightning.measures.point_sets import CHUNK, check_points, squared_distances
 
 
 class Neighbours(NamedTuple):
@@ -23,8 +23,11 @@ def nearest_neighbours(points: Tensor, training: Tensor) -> Neighbours:
     """
     check_points("the points", points, at_least=1)
     check_points("the training images", training, at_least=1)
-    found = [distances.min(1) for distances in squared_distances(points, training, chunk=200)]
-    return Neighbours(torch.cat([f.indices for f in found]), torch.cat([f.values for f in found]).sqrt())
+    # The training images, which can be many and large, are gone through once, a few in double precision at a time.
+    found = [distances.min(0) for distances in squared_distances(training, points)]
+    least, part = torch.stack([each.values for each in found]).min(0)
+    within_part = torch.stack([each.indices for each in found])[part, torch.arange(len(points), device=part.device)]
+    return Neighbours(part * CHUNK + within_part, least.sqrt())
 
 
 def memorisation(samples: Tensor, held_out: Tensor, training: Tensor) -> float:

@@ -27,6 +27,6 @@ def squared_distances(points: Tensor, others: Tensor, chunk: int = CHUNK) -> Ite
     """|x - y|² between each of `points` (N, D) and all `others` (M, D), as (at most chunk, M) at a time, float64."""
     others = others.double()
     lengths = others.square().sum(1)
-    for part in points.double().split(chunk):
+    for part in map(Tensor.double, points.split(chunk)):
         # The cross term is a matrix product; rounding may leave a tiny negative number where two points are the same.
         yield torch.addmm(lengths[None] + part.square().sum(1, keepdim=True), part, others.T, alpha=-2).clamp_(min=0)
