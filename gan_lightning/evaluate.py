@@ -139,6 +139,7 @@ def _evaluate(
 
     from gan_lightning.features.named import feature_space
     from gan_lightning.features.space import describe
+    from gan_lightning.features.spatial import spatial_of, spatial_points
     from gan_lightning.measures.subject import DivergedError, Reference, Subject
 
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
@@ -148,7 +149,10 @@ def _evaluate(
         space = feature_space(settings.features, data)
         into_points = partial(describe, space, batch_size=settings.batch_size, device=device)
         evaluation["features"] = {"name": space.name, "fingerprint": space.fingerprint, "accuracy": space.accuracy}
-    reference = Reference(data, settings.num_samples, into_points)
+    into_positions = None
+    if any(measure.needs_positions for measure in measures.values()):
+        into_positions = partial(spatial_points, spatial_of(data), device=device)
+    reference = Reference(data, settings.num_samples, into_points, into_positions)
     evaluation["images"] = {
         "generated": settings.num_samples,
         "held_out": len(reference.held_out.pixels),
@@ -177,7 +181,7 @@ def _evaluate(
             entry: dict[str, Any] = {"checkpoint": str(model.path), "epochs": model.epochs}
             entry |= {"seed": model.settings["seed"], "weights": model.weights, "metrics": {}}
             try:
-                subject = _subject(model, settings, reference, device, into_points)
+                subject = _subject(model, settings, reference, device)
                 entry["metrics"] = measure(subject, str(model.path))
                 if "memorisation" in measures:
                     _draw_neighbours(subject, reference, Path(str(settings.output_dir)) / model.picture)
@@ -191,12 +195,10 @@ def _evaluate(
             yield evaluation
 
 
-def _subject(
-    model: Model, settings: DictConfig, reference: "Reference", device: "torch.device", into_points: Any
-) -> "Subject":
+def _subject(model: Model, settings: DictConfig, reference: "Reference", device: "torch.device") -> "Subject":
     """What a checkpoint's generator draws, and its discriminator."""
     from gan_lightning.data.pixels import to_uint8
-    from gan_lightning.measures.subject import Images, Subject, check_generated
+    from gan_lightning.measures.subject import Subject, check_generated
     from gan_lightning.players.sampling import generate, judged, seeded_latent
 
     checkpoint = read_checkpoint(str(model.path))
@@ -207,7 +209,7 @@ def _subject(
     check_generated(images)
 
     logits = partial(judged, discriminator, batch_size=settings.batch_size, device=device)
-    drawn = Images(to_uint8(images), reference.labels, into_points)
+    drawn = reference.drawn(to_uint8(images))
     num_train_images = model.settings["dataset"].get("num_train_images")
     return Subject(drawn, logits, model.settings["log_odds"], num_train_images, model.conditional)
 

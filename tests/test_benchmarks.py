@@ -138,3 +138,49 @@ def test_the_table_of_objectives(tmp_path: Path, classifiers: Path, script: Scri
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| wasserstein")]
     assert [row[1] for row in rows] == ["gradient_penalty", "r1", "r1_r2"]
     assert all(row[5] == "0 of 1" and float(row[2]) > 1 for row in rows)
+
+
+def test_damages_grow_and_leave_the_images_as_many_and_as_large(script: Script) -> None:
+    damages = importlib.import_module("damages")
+    images = torch.nn.functional.interpolate(torch.rand(20, 3, 8, 8) * 255, size=32, mode="bilinear").to(torch.uint8)
+    for name, (damage, strengths, _) in damages.DAMAGES.items():
+        away = []
+        for strength in strengths:
+            damaged = damage(images, strength, torch.Generator().manual_seed(0))
+            assert (damaged.shape, damaged.dtype) == (images.shape, torch.uint8), name
+            away.append((damaged.float() - images).abs().mean().item())
+        assert away == sorted(away), name
+        assert 0 < away[0] < away[-1], name
+    swapped = damages.swapped(images, 8, torch.Generator().manual_seed(0))
+    assert torch.equal(swapped.flatten(1).sort().values, images.flatten(1).sort().values)  # every patch is somewhere
+    labels = torch.arange(40) % 4
+    assert [int(damages.without_classes(labels, dropped).sum()) for dropped in (0.5, 1, 3)] == [35, 30, 10]
+
+
+@pytest.mark.slow
+def test_the_tables_of_damages(
+    tmp_path: Path, classifiers: Path, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damages = importlib.import_module("damages")
+    for name in [name for name in damages.DAMAGES if name not in ("noised", "compressed")]:
+        monkeypatch.delitem(damages.DAMAGES, name)
+    picture = tmp_path / "measures.png"
+    words = ["mnist5k", "--images=150", f"--folder={tmp_path}", f"--data-dir={classifiers}", f"--picture={picture}"]
+    done = script("measures.py", *words)
+    assert done.exit_code == 0, done.stderr
+    rows = {line.split(" | ")[0]: line.split(" | ")[1:] for line in done.stdout.splitlines() if line.startswith("|")}
+    assert next(iter(rows)) == "| MNIST5k"
+    assert list(rows)[2:] == ["| undamaged", "| noised", "| compressed", "| classes dropped", "| copies"]
+    assert rows["| noised"][1].startswith(("1", "2", "3"))  # noise is where the spatial distance is sure to see it
+    assert rows["| copies"][9] == "5 (0)"  # all are copies: the distance to training images is 0
+    assert picture.stat().st_size > 10_000
+    assert script("measures.py", *words).stdout == done.stdout  # nothing is measured twice
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [(["digits"], "mnist5k, mnist"), (["mnist5k", "--images=300"], "1000 test images")]
+)
+def test_damages_of_nothing(words: list[str], expected: str, script: Script) -> None:
+    done = script("measures.py", *words)
+    assert done.exit_code == 2
+    assert expected in done.stderr

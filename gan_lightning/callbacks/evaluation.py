@@ -16,9 +16,10 @@ from gan_lightning.data.pixels import to_uint8
 from gan_lightning.errors import UserError, whole_number
 from gan_lightning.features.named import feature_space
 from gan_lightning.features.space import Description, FeatureSpace, describe
+from gan_lightning.features.spatial import Spatial, spatial_of, spatial_points
 from gan_lightning.measures.catalogue import measures_named
 from gan_lightning.measures.metrics import METRICS
-from gan_lightning.measures.subject import DivergedError, Images, Reference, Subject, check_generated
+from gan_lightning.measures.subject import DivergedError, Reference, Subject, check_generated
 from gan_lightning.players.protocol import takes_labels
 from gan_lightning.players.sampling import generate, judged, seeded_latent
 
@@ -70,6 +71,7 @@ class Evaluation(Callback):
         self._device = torch.device("cpu")
         self._num_train_images: int | None = None
         self._space: FeatureSpace | None = None
+        self._spatial: Spatial | None = None
         self._reference: Reference | None = None
 
     @classmethod
@@ -94,9 +96,11 @@ class Evaluation(Callback):
         """
         if any(measure.needs_features for measure in self.measures.values()):
             self._space = feature_space(self.features, data)
+        if any(measure.needs_positions for measure in self.measures.values()):
+            self._spatial = spatial_of(data)
         self._device = trainer.strategy.root_device
         self._num_train_images = data.num_train_images
-        self._reference = Reference(data, self.num_samples, self._describe)
+        self._reference = Reference(data, self.num_samples, self._describe, self._locate)
         subject = self._subject(gan)
         for name, measure in self.measures.items():
             try:
@@ -148,7 +152,7 @@ class Evaluation(Callback):
         (images,) = _shared(drawn, (latent, labels), gan.device)
         check_generated(images)
         return Subject(
-            Images(to_uint8(images), labels, self._describe),
+            self._reference.drawn(to_uint8(images)),
             lambda pixels, labels: self._logits(gan, pixels, labels),
             gan.objective.log_odds,
             self._num_train_images,
@@ -159,6 +163,12 @@ class Evaluation(Callback):
         assert self._space is not None
         space, device = self._space, self._device
         return Description(*_shared(lambda part: describe(space, part, BATCH_SIZE, device), (pixels,), device))
+
+    def _locate(self, pixels: Tensor) -> Tensor:
+        assert self._spatial is not None
+        space, device = self._spatial, self._device
+        (points,) = _shared(lambda part: (spatial_points(space, part, device),), (pixels,), device)
+        return points
 
     def _logits(self, gan: Any, pixels: Tensor, labels: Tensor) -> Tensor:
         def answers(pixels: Tensor, labels: Tensor) -> tuple[Tensor]:

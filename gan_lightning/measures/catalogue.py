@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gan_lightning.features.classifier import NUM_POINTS_DIMS
+from gan_lightning.features.spatial import NUM_SPATIAL_DIMS
 from gan_lightning.measures import published
 from gan_lightning.measures.equilibrium import equilibrium, mean_scores
 from gan_lightning.measures.frechet import frechet_distance
@@ -39,7 +40,10 @@ def _parzen(subject: Subject, reference: Reference) -> dict[str, float]:
 
 
 def _frechet(subject: Subject, reference: Reference) -> dict[str, float]:
-    return {"frechet_distance": frechet_distance(subject.images.points, reference.held_out.points)}
+    return {
+        "frechet_distance": frechet_distance(subject.images.points, reference.held_out.points),
+        "spatial_frechet_distance": frechet_distance(subject.images.spatial_points, reference.held_out.spatial_points),
+    }
 
 
 def _kernel(subject: Subject, reference: Reference) -> dict[str, float]:
@@ -115,6 +119,8 @@ class Measure(NamedTuple):
     at_least: int
     """How many images it needs."""
     needs_features: bool = True
+    needs_positions: bool = False
+    """Whether it asks for spatial features, too."""
     of_scores: tuple[str, ...] = ()
     """What it gives instead where the discriminator's logits are scores."""
     of_conditional: bool = False
@@ -132,7 +138,12 @@ class Measure(NamedTuple):
 _PARZEN = tuple(name for name in METRICS if name.startswith("parzen_"))
 _MEASURES = {
     "parzen": Measure(_parzen, _PARZEN, at_least=2, needs_features=False),
-    "frechet": Measure(_frechet, ("frechet_distance",), at_least=NUM_POINTS_DIMS + 1),
+    "frechet": Measure(
+        _frechet,
+        ("frechet_distance", "spatial_frechet_distance"),
+        at_least=max(NUM_POINTS_DIMS, NUM_SPATIAL_DIMS) + 1,
+        needs_positions=True,
+    ),
     "kernel": Measure(_kernel, ("kernel_distance",), at_least=2),
     "score": Measure(_score, ("classifier_score",), at_least=1),
     "neighbourhoods": Measure(_neighbourhoods, ("precision", "recall", "density", "coverage"), at_least=6),

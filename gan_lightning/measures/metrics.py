@@ -19,6 +19,7 @@ METRICS = {
     "parzen_fine_error": Metric("  its standard error"),
     "parzen_fine_sigma": Metric("  its width σ"),
     "frechet_distance": Metric("Fréchet distance", "lower"),
+    "spatial_frechet_distance": Metric("Fréchet distance, spatial features", "lower"),
     "kernel_distance": Metric("kernel distance", "lower"),
     "classifier_score": Metric("inception-style score", "higher"),
     "fid": Metric("FID", "lower"),

@@ -25,12 +25,20 @@ class Images:
         pixels: (N, C, H, W), bytes.
         labels: their classes, (N,).
         describe: the feature space; None where no measure asks for one.
+        locate: the space of spatial features; None where no measure asks for one.
     """
 
-    def __init__(self, pixels: Tensor, labels: Tensor, describe: Callable[[Tensor], Description] | None = None) -> None:
+    def __init__(
+        self,
+        pixels: Tensor,
+        labels: Tensor,
+        describe: Callable[[Tensor], Description] | None = None,
+        locate: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         self.pixels = pixels
         self.labels = labels
         self._describe = describe
+        self._locate = locate
 
     @cached_property
     def description(self) -> Description:
@@ -41,6 +49,12 @@ class Images:
     def points(self) -> Tensor:
         """In the feature space, (N, D)."""
         return self.description.points
+
+    @cached_property
+    def spatial_points(self) -> Tensor:
+        """In the space of spatial features, (N, D)."""
+        assert self._locate is not None
+        return self._locate(self.pixels)
 
     @property
     def vectors(self) -> Tensor:
@@ -55,6 +69,7 @@ class Reference:
         data: the data set.
         num_samples: how many images a set has, if there are as many.
         describe: the feature space; None where no measure asks for one.
+        locate: the space of spatial features; None where no measure asks for one.
 
     Attributes:
         training: all training images, whatever part of them a model was trained on.
@@ -68,7 +83,11 @@ class Reference:
     """
 
     def __init__(
-        self, data: ImageDataModule, num_samples: int, describe: Callable[[Tensor], Description] | None = None
+        self,
+        data: ImageDataModule,
+        num_samples: int,
+        describe: Callable[[Tensor], Description] | None = None,
+        locate: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         training, labels = data.split(train=True)
         held_out, held_out_labels = data.split(train=False)
@@ -79,9 +98,15 @@ class Reference:
         self.validation = Images(
             training[first_validation:][:NUM_VALIDATION], labels[first_validation:][:NUM_VALIDATION]
         )
-        self.held_out = Images(held_out[:num_samples], held_out_labels[:num_samples], describe)
-        self.real = Images(training[:first_validation][:num_samples], labels[:first_validation][:num_samples], describe)
+        self.held_out = Images(held_out[:num_samples], held_out_labels[:num_samples], describe, locate)
+        before = slice(min(first_validation, num_samples))
+        self.real = Images(training[before], labels[before], describe, locate)
         self.labels = labels[torch.arange(num_samples) % len(labels)]
+        self._spaces = describe, locate
+
+    def drawn(self, pixels: Tensor) -> Images:
+        """Images (N, C, H, W), bytes, that were generated of `labels`, in the same spaces."""
+        return Images(pixels, self.labels, *self._spaces)
 
 
 class Subject(NamedTuple):

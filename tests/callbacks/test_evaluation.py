@@ -241,7 +241,8 @@ def test_the_number_of_samples_is_that_of_generated_images(monkeypatch: pytest.M
     before = torch.get_rng_state()
     for seed in (0, 0, 1):
         evaluation = Evaluation(num_samples=7, seed=seed)
-        evaluation._reference = SimpleNamespace(labels=torch.arange(7))  # type: ignore[assignment]
+        reference = SimpleNamespace(labels=torch.arange(7), drawn=lambda pixels: pixels)
+        evaluation._reference = reference  # type: ignore[assignment]
         evaluation._subject(Players())
     assert torch.equal(torch.get_rng_state(), before)
     assert [len(latent) for latent in drawn] == [7, 7, 7]
