@@ -32,7 +32,8 @@ def _names_labels(kind: Any) -> bool:
 def takes_labels(network: nn.Module) -> bool:
     """Whether the network is called with labels, too."""
     kind: Any = type(network)
-    return getattr(network, "conditional", _names_labels(kind))
+    said = getattr(network, "conditional", None)
+    return _names_labels(kind) if said is None else bool(said)
 
 
 def call(network: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
