@@ -1,13 +1,14 @@
 """Ways to damage real images, each at five strengths, for `measures.py`."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import NamedTuple
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import pad
-from torchvision.io import decode_jpeg, encode_jpeg
-from torchvision.transforms.functional import gaussian_blur
+from torchvision.transforms.functional import gaussian_blur, pil_to_tensor, to_pil_image
 
 Damage = Callable[[Tensor, float, torch.Generator], Tensor]
 """Images (N, C, H, W), bytes, a strength and random numbers to damaged images, as many."""
@@ -41,7 +42,13 @@ def speckled(images: Tensor, share: float, random: torch.Generator) -> Tensor:
 
 def compressed(images: Tensor, quality: float, _: torch.Generator) -> Tensor:
     """By JPEG, its `quality` from 100 down."""
-    return torch.stack([decode_jpeg(encode_jpeg(image, int(quality))) for image in images])
+    return torch.stack([_through_jpeg(image, int(quality)) for image in images])
+
+
+def _through_jpeg(image: Tensor, quality: int) -> Tensor:
+    file = BytesIO()
+    to_pil_image(image).save(file, "jpeg", quality=quality)
+    return pil_to_tensor(Image.open(file))
 
 
 def shifted(images: Tensor, pixels: float, random: torch.Generator) -> Tensor:

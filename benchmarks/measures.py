@@ -137,8 +137,8 @@ def draw(everything: dict[str, tuple[Conditions, dict[str, Tensor]]], path: Path
     for number, (title, (found, strips)) in enumerate(everything.items()):
         for row, damage in zip(panels[:, 2 * number : 2 * number + 2], damages, strict=True):
             picture, curves = row
-            strip = torch.cat(list(strips[damage]), dim=2).permute(1, 2, 0)
-            picture.imshow(strip.expand(-1, -1, 3) if strip.shape[2] == 1 else strip, interpolation="nearest")
+            strip = torch.cat(list(strips[damage]), dim=2).expand(3, -1, -1).permute(1, 2, 0)
+            picture.imshow(strip.numpy(), interpolation="nearest")
             picture.set_title(f"{title}, {damage}", fontsize=10)
             picture.set_axis_off()
             for place, (metric, head) in enumerate(COLUMNS.items()):

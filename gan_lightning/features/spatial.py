@@ -16,11 +16,11 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, conv2d, pad
 from gan_lightning.data.base import ImageDataModule
 
 NUM_SPATIAL_DIMS = 128
-"""D, the dimensions of the space; few, so that a Fréchet distance needs few images."""
+"""The most dimensions, D, that the space has; few, so that a Fréchet distance needs few images."""
 SCALES = 3
 """Filters see the image, its half and its quarter."""
-GRID = 4
-"""Positions each way."""
+GRID = 2
+"""Positions each way: with more of them the distance sees patches that change places better, and all else less."""
 NUM_IMAGES = 5000
 """Training images that say how much each feature varies."""
 BATCH_SIZE = 100
@@ -37,11 +37,11 @@ def _ripples() -> Tensor:
 
 
 class Spatial(nn.Module):
-    """Images (B, C, H, W), bytes, to points (B, 128), whose dimensions have a variance of about 1.
+    """Images (B, C, H, W), bytes, to points (B, D), whose dimensions have a variance of about 1.
 
-    In each cell of a grid of 4 × 4 it takes the mean of each channel and, at each of three scales, the mean |x ∗ ψ| of
-    each channel and each of eight 3 × 3 filters ψ. Each of these numbers is divided by its standard deviation
-    among training images; a rotation that a seed decides then mixes them, and the first 128 dimensions are kept.
+    In each quarter of the image it takes the mean of each channel and, at each of three scales, the mean |x ∗ ψ| of
+    each channel and each of eight 3 × 3 filters ψ: 100 numbers a channel. Each is divided by its standard deviation
+    among training images; a rotation that a seed decides then mixes them, and the first 128, or all 100, are kept.
 
     Args:
         typical: training images (N, C, H, W), bytes, which decide means and deviations; H and W at least 4.
@@ -63,7 +63,7 @@ class Spatial(nn.Module):
         self.register_buffer("into_points", rotation[:, :NUM_SPATIAL_DIMS] / deviation[:, None])
 
     def _strengths(self, images: Tensor) -> Tensor:
-        """(B, C · 16 · 25): the mean and the |x ∗ ψ| in each cell."""
+        """(B, 25 · C · 4): the mean and the |x ∗ ψ| in each quarter."""
         x: Any = images.float() / 255
         found = [x]
         for scale in range(SCALES):
@@ -84,6 +84,6 @@ def spatial_of(data: ImageDataModule) -> Spatial:
 
 @torch.no_grad()
 def spatial_points(space: Spatial, images: Tensor, device: torch.device) -> Tensor:
-    """The points (N, 128) of images (N, C, H, W), bytes, found on `device`; the answer is on the CPU."""
+    """The points (N, D) of images (N, C, H, W), bytes, found on `device`; the answer is on the CPU."""
     space.to(device)
     return torch.cat([space(batch.to(device)) for batch in images.split(BATCH_SIZE)]).cpu()
