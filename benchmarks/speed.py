@@ -179,9 +179,10 @@ def dcgan(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
     """How fast networks of DCGAN's size are trained: k = 1, batch 128."""
     overrides = ["gan.discriminator_steps=1", "dataset.batch_size=128"]
     overrides += [f"model.{player.lower()}._target_=dcgan.{player}" for player in ("Generator", "Discriminator")]
+    common = ("negative_slope", "activation", "normalization", "conditional")
     for player, others in {
-        "generator": ("hidden_dims", "negative_slope"),
-        "discriminator": ("hidden_dim", "maxout_dim", "maxout_pieces", "dropout", "negative_slope"),
+        "generator": ("hidden_dims", *common),
+        "discriminator": ("hidden_dim", "maxout_dim", "maxout_pieces", "dropout", *common),
     }.items():
         overrides += [f"~model.{player}.{other}" for other in others]
     name = f"dcgan_{precision}"

@@ -121,12 +121,25 @@ def as_of_today(settings: dict[str, Any]) -> dict[str, Any]:
     if isinstance(settings.get("gan"), dict):
         average = {"_target_": "gan_lightning.averaging.ExponentialMovingAverage", "half_life": None}
         settings["gan"] = {"ema": average, **settings["gan"]}
+    if isinstance(settings.get("model"), dict):
+        settings["model"] = _model_as_of_today(settings["model"])
     objective = settings.get("objective")
     if isinstance(objective, dict) and objective.get("_target_") == "gan_lightning.objectives.Switch":
         before = {"_target_": "gan_lightning.objectives.NonSaturating", "discriminator_scale": 1.0}
         after = {"_target_": "gan_lightning.objectives.Minimax"}
         settings["objective"] = {"before": before, "after": after, **objective}
     return settings
+
+
+def _model_as_of_today(model: dict[str, Any]) -> dict[str, Any]:
+    """An MLP's networks once had nothing to choose but their sizes."""
+    came_later = {"activation": "leaky_relu", "normalization": "none", "conditional": False}
+    mlps = {
+        player: {**came_later, **node}
+        for player, node in model.items()
+        if isinstance(node, dict) and str(node.get("_target_")).startswith("gan_lightning.networks.mlp.")
+    }
+    return {"conditional": False, **model, **mlps} if mlps else model
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from gan_lightning.paths import CONF
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
 OPTIONS = {group: sorted(path.stem for path in (CONF / group).glob("*.yaml")) for group in GROUPS}
-FREE = {"image_shape", "params", "self", "optimizer"}  # what building adds
+FREE = {"image_shape", "num_classes", "params", "self", "optimizer"}  # what building adds
 JOINED = {
     *("generator", "discriminator", "objective", "generator_optimizer", "discriminator_optimizer", "scheduler"),
     *("penalty", "augmentation"),
@@ -32,6 +32,7 @@ def without(options: dict[str, list[str]], *names: str) -> dict[str, list[str]]:
     return {group: [name for name in options[group] if name not in names] for group in options}
 
 
+MODELS = [[f"model={name}"] for name in OPTIONS["model"]]
 EXPERIMENTS = [[f"experiment={name}"] for name in OPTIONS["experiment"]]  # which choose of other groups themselves
 PARTS = {group: names for group, names in OPTIONS.items() if group not in ("experiment", "hparams_search")}
 
@@ -68,7 +69,7 @@ def test_an_options_keys_are_its_constructors_arguments(words: list[str]) -> Non
 
 def test_the_defaults_of_constructors_and_of_their_files_are_the_same() -> None:
     compared = 0
-    for overrides in ([], ["model=goodfellow", "optimizer=goodfellow_sgd"], ["objective=non_saturating"]):
+    for overrides in ([], ["model=goodfellow", "optimizer=goodfellow_sgd"], ["objective=non_saturating"], *MODELS):
         for path, node in targets(compose(*overrides)):
             if node["_target_"].startswith("gan_lightning."):
                 for name, parameter in inspect.signature(get_class(node["_target_"])).parameters.items():
@@ -121,6 +122,9 @@ def test_the_reports_settings(name: str) -> None:
         "latent_dim": 100,
         "hidden_dims": [512, 1024],
         "negative_slope": 0.2,
+        "activation": "leaky_relu",
+        "normalization": "none",
+        "conditional": False,
     }
     assert settings["model"]["discriminator"] == {
         "_target_": "gan_lightning.networks.mlp.Discriminator",
@@ -129,6 +133,9 @@ def test_the_reports_settings(name: str) -> None:
         "maxout_pieces": 2,
         "dropout": 0.3,
         "negative_slope": 0.2,
+        "activation": "leaky_relu",
+        "normalization": "none",
+        "conditional": False,
     }
     for player in ("generator", "discriminator"):
         assert settings["optimizer"][player]["_target_"] == "torch.optim.Adam"

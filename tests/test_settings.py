@@ -6,6 +6,7 @@ import pytest
 
 from gan_lightning.settings import (
     DECIDES,
+    as_of_today,
     but_for_length,
     decides,
     differences,
@@ -116,3 +117,21 @@ def test_keys_are_as_short_as_tells_them_apart() -> None:
         "optimizer.generator.lr": "generator.lr",
         "optimizer.discriminator.lr": "discriminator.lr",
     }
+
+
+def test_an_mlp_of_an_earlier_version_has_what_could_not_be_chosen_then() -> None:
+    before: dict[str, Any] = {
+        "latent_dim": 100,
+        "generator": {"_target_": "gan_lightning.networks.mlp.Generator", "hidden_dims": [8]},
+        "discriminator": {"_target_": "my.Discriminator"},
+    }
+    now = as_of_today({"model": before})["model"]
+    assert now["conditional"] is False
+    assert now["generator"] == before["generator"] | {
+        "activation": "leaky_relu",
+        "normalization": "none",
+        "conditional": False,
+    }
+    assert now["discriminator"] == before["discriminator"]
+    mine = {"generator": {"_target_": "my.Generator"}}
+    assert as_of_today({"model": mine})["model"] == mine

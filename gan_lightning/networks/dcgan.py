@@ -7,11 +7,11 @@ for 32 × 32 colours 3 and 4 million. `benchmarks/README.md` says how long a tho
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lightning.errors import whole_number
 from gan_lightning.networks import base
-from gan_lightning.networks.labels import BesideLatent, ConditionalBatchNorm2d, Projection, check_classes
+from gan_lightning.networks.labels import BatchNorm2d, BesideLatent, Projection, classes_of
+from gan_lightning.networks.spectral import normalize_spectrally
 
 SLOPE = 0.2
 """Of the LeakyReLU between all layers."""
@@ -52,43 +52,37 @@ class Generator(base.Generator):
     ) -> None:
         super().__init__(latent_dim, latent_distribution)
         whole_number("width", width, at_least=1)
-        check_classes(conditional, num_classes)
+        classes = classes_of(conditional, num_classes)
         if normalization not in ("none", "batch"):
             raise ValueError(f"normalization must be none or batch, not {normalization!r}")
         (height, breadth), halvings = base.lowest_resolution(image_shape)
         self.conditional = conditional
         self.depends_on_batch = normalization == "batch"
-        self.beside_latent = BesideLatent(num_classes) if conditional else None
+        self.beside_latent = BesideLatent(latent_dim, classes)
         *higher, lowest = _channels(width, halvings)
-        inputs = latent_dim + num_classes if conditional else latent_dim
         self.first = nn.Sequential(
-            nn.Linear(inputs, lowest * height * breadth), nn.Unflatten(1, (lowest, height, breadth))
+            nn.Linear(self.beside_latent.features, lowest * height * breadth),
+            nn.Unflatten(1, (lowest, height, breadth)),
         )
         outputs = [*reversed(higher), image_shape[0]]
         self.convolutions = nn.ModuleList()
         self.normalizations = nn.ModuleList()
         channels = lowest
         for wider in outputs:
-            self.normalizations.append(_normalization(normalization, channels, num_classes if conditional else 0))
+            if self.depends_on_batch:
+                self.normalizations.append(BatchNorm2d(channels, classes))
             self.convolutions.append(nn.ConvTranspose2d(channels, wider, 4, stride=2, padding=1))
             channels = wider
         self.activation = nn.LeakyReLU(SLOPE)
 
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (B, latent_dim), and labels (B,) if it takes them, to images (B, C, H, W) in [-1, 1]."""
-        hidden = self.first(latent if self.beside_latent is None else self.beside_latent(latent, labels))
-        for normalization, convolution in zip(self.normalizations, self.convolutions, strict=True):
-            by_class = isinstance(normalization, ConditionalBatchNorm2d)
-            hidden = normalization(hidden, labels) if by_class else normalization(hidden)
+        hidden = self.first(self.beside_latent(latent, labels))
+        for level, convolution in enumerate(self.convolutions):
+            if self.depends_on_batch:
+                hidden = self.normalizations[level](hidden, labels)
             hidden = convolution(self.activation(hidden))
         return hidden.tanh()
-
-
-def _normalization(kind: str, channels: int, num_classes: int) -> nn.Module:
-    """Of a layer's channels; `num_classes` is 0 where it does not depend on the class."""
-    if kind == "none":
-        return nn.Identity()
-    return ConditionalBatchNorm2d(channels, num_classes) if num_classes else nn.BatchNorm2d(channels)
 
 
 class Discriminator(base.Discriminator):
@@ -119,7 +113,7 @@ class Discriminator(base.Discriminator):
         super().__init__()
         whole_number("width", width, at_least=1)
         whole_number("hidden_dim", hidden_dim, at_least=1)
-        check_classes(conditional, num_classes)
+        classes = classes_of(conditional, num_classes)
         if normalization not in ("none", "batch", "spectral"):
             raise ValueError(f"normalization must be none, batch or spectral, not {normalization!r}")
         (height, breadth), halvings = base.lowest_resolution(image_shape)
@@ -136,11 +130,9 @@ class Discriminator(base.Discriminator):
             channels = wider
         layers += [nn.Flatten(), nn.Linear(channels * height * breadth, hidden_dim), nn.LeakyReLU(SLOPE)]
         self.hidden = nn.Sequential(*layers)
-        self.last: nn.Module = Projection(hidden_dim, num_classes) if conditional else nn.Linear(hidden_dim, 1)
-        if normalization == "spectral":
-            for layer in self.modules():
-                if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
-                    spectral_norm(layer)
+        self.last: nn.Module = nn.Linear(hidden_dim, 1) if classes is None else Projection(hidden_dim, classes)
+        if self.lipschitz:
+            normalize_spectrally(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) in [-1, 1], and labels (B,) if it takes them, to logits (B,)."""
