@@ -229,13 +229,14 @@ def test_the_number_of_samples_is_that_of_generated_images(monkeypatch: pytest.M
         "gan_lightning.callbacks.evaluation.generate", lambda g, latent, *_: drawn.append(latent) or torch.zeros(3, 1)
     )
 
+    class Drawing(torch.nn.Module):
+        def sample_latent(self, number: int, random: torch.Generator) -> Tensor:
+            return torch.randn(number, 2, generator=random)
+
     class Players:
         device = torch.device("cpu")
         objective = NonSaturating()
-
-        generator = SimpleNamespace(
-            sample_latent=lambda n, random: torch.randn(n, 2, generator=random), conditional=False
-        )
+        generator = Drawing()
         ema = ExponentialMovingAverage()
 
     before = torch.get_rng_state()

@@ -31,10 +31,10 @@ def test_means_over_the_classes_that_have_enough_images() -> None:
 def test_mixed_up_classes_are_seen_where_all_together_are_alike() -> None:
     torch.manual_seed(0)
     labels = torch.arange(600) % 3
-    points, real = (torch.randn(600, 4) + 8 * labels[:, None] for _ in range(2))
+    points, real = (torch.randn(600, 4) + 3 * (labels[:, None] - 1) for _ in range(2))
     distance, coverage = within_classes(points, labels, real, labels)
-    assert abs(distance) < 1
+    assert abs(distance) < 30
     assert coverage > 0.9
     mixed_distance, mixed_coverage = within_classes(points, (labels + 1) % 3, real, labels)
-    assert mixed_distance > 100
-    assert mixed_coverage == 0
+    assert mixed_distance > 300
+    assert mixed_coverage < 0.05

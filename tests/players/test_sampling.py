@@ -2,20 +2,27 @@
 
 from collections import Counter
 from itertools import pairwise
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from gan_lightning.players.sampling import grid, grid_of_classes, labels_to_draw
 
-CONDITIONAL: Any = SimpleNamespace(conditional=True)
+
+class Conditional(nn.Module):
+    def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Unconditional(nn.Module):
+    def forward(self, latent: Tensor) -> Tensor:
+        raise NotImplementedError
 
 
 @pytest.mark.parametrize(("number", "num_classes"), [(64, 10), (10, 10), (7, 10), (64, 1000), (1, 3), (100, 3)])
 def test_classes_stand_together_and_are_spread_evenly(number: int, num_classes: int) -> None:
-    labels = labels_to_draw(CONDITIONAL, number, range(num_classes)).tolist()
+    labels = labels_to_draw(Conditional(), number, range(num_classes)).tolist()
     assert len(labels) == number
     assert labels == sorted(labels)
     counts = Counter(labels).values()
@@ -26,9 +33,8 @@ def test_classes_stand_together_and_are_spread_evenly(number: int, num_classes: 
 
 
 def test_chosen_classes_are_in_the_order_in_which_they_are_asked_for() -> None:
-    assert labels_to_draw(CONDITIONAL, 5, [7, 2]).tolist() == [7, 7, 7, 2, 2]
-    unconditional: Any = SimpleNamespace(conditional=False)
-    assert labels_to_draw(unconditional, 3, [7, 2]).tolist() == [0, 0, 0]
+    assert labels_to_draw(Conditional(), 5, [7, 2]).tolist() == [7, 7, 7, 2, 2]
+    assert labels_to_draw(Unconditional(), 3, [7, 2]).tolist() == [0, 0, 0]
 
 
 def test_a_grid_shows_gray_images_row_by_row() -> None:
