@@ -1,7 +1,7 @@
 """What the discriminator is shown in place of an image: one like it, so that it cannot learn the images by heart.
 
-Every function takes images (B, C, H, W) in [-1, 1], changes each in a way of its own, drawn from torch's global
-generator, and lets gradients through. What leaves [-1, 1] is not clipped.
+Each takes images (B, C, H, W) in [-1, 1], changes each in a way of its own, drawn from torch's global generator, and
+lets gradients through. What leaves [-1, 1] is not clipped.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
+
+from gan_lightning.schedules import Schedule, Scheduled, number_or_schedule
 
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:
@@ -84,3 +86,24 @@ class DiffAugment(nn.Module):
         for name in self.operations:
             images = OPERATIONS[name](images)
         return images
+
+
+class InstanceNoise(nn.Module):
+    """x + σ ε, ε normal, of real and of generated images: Sønderby et al. 2017, section 3.4; Arjovsky & Bottou 2017,
+    section 3. Two distributions that do not meet do so under noise, and D cannot tell them apart with certainty.
+
+    Args:
+        std: σ, or its schedule, such as one that ends at 0.
+
+    Raises:
+        ValueError: if `std` is neither a schedule nor a number of at least 0.
+    """
+
+    def __init__(self, std: float | Schedule = 0.1) -> None:
+        super().__init__()
+        number_or_schedule("std", std, at_least=0)
+        self.std = Scheduled(std)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [-1, 1] to as many with noise."""
+        return images + self.std.value * torch.randn_like(images)

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gan_lightning.data.base import ImageDataModule
     from gan_lightning.gan import GAN
 
-FIRST = ("statistics", "evaluation", "pruning")
+FIRST = ("statistics", "evaluation", "collapse", "pruning")
 """Callbacks whose numbers the others read."""
 LAST = ("results", "best_checkpoint", "last_checkpoint", "checkpoints", "interrupt")
 """A run with results has everything else; a checkpoint knows of those before it; an interruption comes after them."""
@@ -178,7 +179,15 @@ def _factory(settings: DictConfig, part: str) -> Any:
         right = "torch.optim.lr_scheduler.ExponentialLR, gamma: 0.9999" if part == "scheduler" else "torch.optim.Adam"
         example = f"{{_target_: {right}, _partial_: true}}"
         raise UserError(f"optimizer.{part} must name a class, such as {example}, not {node!r}")
-    return instantiate(node, _convert_="all")
+    made = instantiate(node, _convert_="all")
+    return partial(made.func, **{name: _with_floats(setting) for name, setting in made.keywords.items()})
+
+
+def _with_floats(setting: Any) -> Any:
+    """Of a list, such as betas=[0,0.99], the whole numbers as floats: PyTorch refuses the two side by side."""
+    if not isinstance(setting, list):
+        return setting
+    return [float(each) if isinstance(each, int) else each for each in setting]
 
 
 def locate(target: str, where: str) -> Any:

@@ -29,6 +29,7 @@ class GAN(ManualOptimization):
         generator_optimizer, discriminator_optimizer: make a player's optimizer from its parameters.
         scheduler: makes a learning rate schedule from an optimizer, one for each player, stepped after each of its
             updates; None for constant learning rates, or those that follow a `gan_lightning.schedules.Schedule`.
+        generator_clip_norm, discriminator_clip_norm: the greatest norm of a player's gradients; None for any.
         penalty: what is added to the discriminator's loss; None for nothing.
         augmentation: what is done to all that the discriminator is shown, in both players' steps; None for nothing.
         ema: an average of the generator's weights, updated after each alternation; None for none.
@@ -56,6 +57,8 @@ class GAN(ManualOptimization):
         generator_optimizer: Callable[..., Optimizer],
         discriminator_optimizer: Callable[..., Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        generator_clip_norm: float | None = None,
+        discriminator_clip_norm: float | None = None,
         penalty: Penalty | None = None,
         augmentation: nn.Module | None = None,
         ema: ExponentialMovingAverage | None = None,
@@ -88,8 +91,12 @@ class GAN(ManualOptimization):
         self.fresh = discriminator_batches == "fresh"
         self.simultaneous = simultaneous
         self.alternations_per_step = alternations_per_step
-        self.of_generator = ScheduledOptimizer(generator_optimizer, generator.parameters(), scheduler)
-        self.of_discriminator = ScheduledOptimizer(discriminator_optimizer, discriminator.parameters(), scheduler)
+        self.of_generator = ScheduledOptimizer(
+            generator_optimizer, generator.parameters(), scheduler, generator_clip_norm
+        )
+        self.of_discriminator = ScheduledOptimizer(
+            discriminator_optimizer, discriminator.parameters(), scheduler, discriminator_clip_norm
+        )
         self.optimize_by(self.alternate, (self.of_generator, self.of_discriminator), updates=discriminator_steps + 1)
 
     @property

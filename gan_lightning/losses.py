@@ -10,12 +10,16 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 
-def discriminator_cross_entropy(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+def discriminator_cross_entropy(real_logits: Tensor, fake_logits: Tensor, real_target: float = 1.0) -> Tensor:
     """-log D(x) - log(1 - D(G(z))): Goodfellow et al. 2014, equation 1, which D maximises, with the sign turned.
 
-    2 log 2 where D answers 0.5 everywhere.
+    2 log 2 where D answers 0.5 everywhere. Under another target than 1 for real images, α, the first part is
+    -α log D(x) - (1 - α) log(1 - D(x)): Salimans et al. 2016, section 3.4.
     """
-    return softplus(-real_logits).mean() + softplus(fake_logits).mean()
+    on_real = softplus(-real_logits).mean()
+    if real_target != 1:
+        on_real = on_real + (1 - real_target) * real_logits.mean()  # -log(1 - D) is -log D + logit
+    return on_real + softplus(fake_logits).mean()
 
 
 def generator_minimax(fake_logits: Tensor) -> Tensor:

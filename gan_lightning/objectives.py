@@ -41,13 +41,15 @@ class Objective:
         log_odds: whether the logits say how likely an image is real: log D(x) / (1 - D(x)). If not, they are scores,
             of which only differences mean something.
         statistics: the names of the scalars that come with the discriminator's loss.
-        equilibrium_loss: the discriminator's loss where it cannot tell generated images from real ones and every answer
-            is 0.5; None if the logits are scores.
+        equilibrium_answer: what the discriminator best answers, D(x) of any image, where generated images are like
+            real ones; None if the logits are scores.
+        equilibrium_loss: the discriminator's loss there; None likewise.
         needs_constraint: whether the discriminator's loss has no least value unless its slope is bounded.
     """
 
     log_odds: bool = False
     statistics: tuple[str, ...] = ("real_score", "fake_score", "score_gap")
+    equilibrium_answer: float | None = None
     equilibrium_loss: float | None = None
     needs_constraint: bool = False
 
@@ -75,19 +77,43 @@ class Objective:
 
 
 class CrossEntropy(Objective):
-    """D minimises -log D(x) - log(1 - D(G(z))), the cross-entropy of its answers; what G minimises is left open."""
+    """D minimises -log D(x) - log(1 - D(G(z))), the cross-entropy of its answers; what G minimises is left open.
+
+    Under one-sided label smoothing, Salimans et al. 2016, section 3.4, D is taught to answer α for real images, and 0
+    for generated ones as ever. Its best answer is then α p(x) / (p(x) + p_G(x)): α / 2 where the two are the same.
+
+    Args:
+        real_target: α; 1 for no smoothing.
+
+    Raises:
+        ValueError: if `real_target` is not a number above 0, or above 1.
+    """
 
     log_odds = True
     statistics = ("real_probability", "fake_probability", "discriminator_accuracy")
-    equilibrium_loss = 2 * math.log(2)
+    equilibrium_answer: float
+    equilibrium_loss: float
+
+    def __init__(self, real_target: float = 1.0) -> None:
+        number("real_target", real_target, at_least=0)
+        if not 0 < real_target <= 1:
+            raise ValueError(f"real_target must be above 0 and at most 1, such as 0.9, not {real_target!r}")
+        self.real_target = real_target
+        self.equilibrium_answer = answer = real_target / 2
+        self.equilibrium_loss = -real_target * math.log(answer) - (2 - real_target) * math.log(1 - answer)
 
     def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
         on_real, on_fake = judge(real, fake)
-        return losses.discriminator_cross_entropy(on_real, on_fake), probabilities(on_real, on_fake)
+        loss = losses.discriminator_cross_entropy(on_real, on_fake, self.real_target)
+        return loss, probabilities(on_real, on_fake)
 
 
 class Minimax(CrossEntropy):
-    """G minimises log(1 - D(G(z))): the two-player zero-sum game of Goodfellow et al. 2014, equation 1."""
+    """G minimises log(1 - D(G(z))): the two-player zero-sum game of Goodfellow et al. 2014, equation 1.
+
+    Args:
+        real_target: as in :class:`CrossEntropy`.
+    """
 
     def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
         return losses.generator_minimax(judge(fake))
@@ -99,12 +125,14 @@ class NonSaturating(CrossEntropy):
     Args:
         discriminator_scale: what the discriminator's cross-entropy is multiplied by. The code published with the paper
             halves it, which matters to SGD, but not to Adam.
+        real_target: as in :class:`CrossEntropy`.
     """
 
-    def __init__(self, discriminator_scale: float = 1.0) -> None:
+    def __init__(self, discriminator_scale: float = 1.0, real_target: float = 1.0) -> None:
+        super().__init__(real_target)
         number("discriminator_scale", discriminator_scale, at_least=0)
         self.discriminator_scale = discriminator_scale
-        self.equilibrium_loss = discriminator_scale * 2 * math.log(2)
+        self.equilibrium_loss *= discriminator_scale
 
     def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
         loss, scalars = super().discriminator_loss(judge, real, fake)
@@ -192,7 +220,8 @@ class Switch(Objective):
         self.switch_epoch = switch_epoch
         self.log_odds = before.log_odds
         self.statistics = tuple(dict.fromkeys([*before.statistics, *after.statistics]))
-        self.equilibrium_loss = before.equilibrium_loss if before.equilibrium_loss == after.equilibrium_loss else None
+        self.equilibrium_answer = _common(before.equilibrium_answer, after.equilibrium_answer)
+        self.equilibrium_loss = _common(before.equilibrium_loss, after.equilibrium_loss)
         self.needs_constraint = before.needs_constraint or after.needs_constraint
 
     def parts(self) -> list[Objective]:
@@ -201,6 +230,10 @@ class Switch(Objective):
     def in_epoch(self, epoch: int) -> Objective:
         has_switched = self.switch_epoch is not None and epoch >= self.switch_epoch
         return (self.after if has_switched else self.before).in_epoch(epoch)
+
+
+def _common(one: float | None, other: float | None) -> float | None:
+    return one if one == other else None
 
 
 def _kind(objective: Objective) -> str:

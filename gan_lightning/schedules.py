@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -55,6 +56,41 @@ class Cosine(Schedule):
     def __call__(self, images_seen: int) -> float:
         weight = (1 + math.cos(math.pi * min(images_seen / self.images, 1.0))) / 2
         return weight * self.first + (1 - weight) * self.last
+
+
+class Linear(Schedule):
+    """From one value to another on a line, and constant before it and after it, as the learning rate of Miyato et al.
+    2018, which falls to 0.
+
+    Args:
+        first: the value at the start.
+        last: the value in the end.
+        images: the number of images after which the end is reached.
+        begin: the number of images up to which the value stays what it is at the start.
+
+    Raises:
+        ValueError: if a value is not a number of at least 0, or `images` is not more than `begin`.
+    """
+
+    def __init__(self, first: float, last: float, images: float, begin: float = 0) -> None:
+        number("first", first, at_least=0)
+        number("last", last, at_least=0)
+        number("begin", begin, at_least=0)
+        number("images", images, at_least=1)
+        if images <= begin:
+            raise ValueError(f"images, where the line ends, must be more than begin, {begin:g}, not {images:g}")
+        self.first = first
+        self.last = last
+        self.images = images
+        self.begin = begin
+
+    def extremes(self) -> tuple[float, ...]:
+        return (min(self.first, self.last), max(self.first, self.last))
+
+    def __call__(self, images_seen: int) -> float:
+        share = (images_seen - self.begin) / (self.images - self.begin)
+        share = min(max(share, 0.0), 1.0)
+        return (1 - share) * self.first + share * self.last
 
 
 def number_or_schedule(name: str, value: Any, at_least: float) -> None:
@@ -109,6 +145,7 @@ class ScheduledOptimizer:
         factory: makes the optimizer from the parameters; the settings are its keywords if it is a `functools.partial`.
         parameters: what is optimized.
         scheduler: makes a learning rate schedule from the optimizer, stepped after each update; None for none.
+        clip_norm: the greatest norm of all gradients together, to which an update scales them down; None for any.
 
     Attributes:
         optimizer: made with what the settings are at the start.
@@ -116,7 +153,8 @@ class ScheduledOptimizer:
         follows: whether some of its settings follow the images seen.
 
     Raises:
-        ValueError: if a setting follows the images seen, and there is a learning rate schedule beside it.
+        ValueError: if a setting follows the images seen, and there is a learning rate schedule beside it; or if
+            `clip_norm` is neither None nor a number of at least 0.
     """
 
     def __init__(
@@ -124,18 +162,22 @@ class ScheduledOptimizer:
         factory: Callable[..., Optimizer],
         parameters: Any,
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        clip_norm: float | None = None,
     ) -> None:
+        if clip_norm is not None:
+            number("the clip_norm of a player (unless null)", clip_norm, at_least=0)
         keywords: dict[str, Any] = getattr(factory, "keywords", {})
         self._settings = {
             name: setting
             for name, setting in keywords.items()
             if any(isinstance(one, Schedule) for one in (setting if isinstance(setting, list | tuple) else [setting]))
         }
-        parameters = list(parameters)
+        self._parameters = list(parameters)
+        self._clip_norm = clip_norm
 
         def made(number_of: Callable[[Schedule], float]) -> Optimizer:
             now = {name: _with_numbers(setting, number_of) for name, setting in self._settings.items()}
-            return factory(parameters, **now)
+            return factory(self._parameters, **now)
 
         for extreme in (min, max) if self._settings else ():  # what it refuses of these, it refuses now
             made(lambda schedule, extreme=extreme: extreme(schedule.extremes()))  # type: ignore[misc]
@@ -150,7 +192,9 @@ class ScheduledOptimizer:
         self.optimizer.zero_grad()
 
     def step(self) -> None:
-        """One update, and one step of the learning rate schedule."""
+        """One update with gradients clipped, and one step of the learning rate schedule."""
+        if self._clip_norm is not None:
+            clip_grad_norm_(self._parameters, self._clip_norm)
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()

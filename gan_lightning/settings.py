@@ -120,26 +120,40 @@ def as_of_today(settings: dict[str, Any]) -> dict[str, Any]:
         settings["trainer"] = {"max_time": None, "max_steps": -1, "strategy": "auto", **settings["trainer"]}
     if isinstance(settings.get("gan"), dict):
         average = {"_target_": "gan_lightning.averaging.ExponentialMovingAverage", "half_life": None}
-        settings["gan"] = {"ema": average, **settings["gan"]}
+        clipping = {"generator_clip_norm": None, "discriminator_clip_norm": None}
+        settings["gan"] = {"ema": average, **clipping, **settings["gan"]}
     if isinstance(settings.get("model"), dict):
         settings["model"] = _model_as_of_today(settings["model"])
-    objective = settings.get("objective")
-    if isinstance(objective, dict) and objective.get("_target_") == "gan_lightning.objectives.Switch":
-        before = {"_target_": "gan_lightning.objectives.NonSaturating", "discriminator_scale": 1.0}
-        after = {"_target_": "gan_lightning.objectives.Minimax"}
-        settings["objective"] = {"before": before, "after": after, **objective}
+    settings["objective"] = _objective_as_of_today(settings.get("objective"))
     return settings
 
 
 def _model_as_of_today(model: dict[str, Any]) -> dict[str, Any]:
     """An MLP's networks once had nothing to choose but their sizes."""
     came_later = {"activation": "leaky_relu", "normalization": "none", "conditional": False}
+    of_generator = {"generator": {"latent_distribution": "normal"}}
     mlps = {
-        player: {**came_later, **node}
+        player: {**came_later, **of_generator.get(player, {}), **node}
         for player, node in model.items()
-        if isinstance(node, dict) and str(node.get("_target_")).startswith("gan_lightning.networks.mlp.")
+        if str(_target_of(node)).startswith("gan_lightning.networks.mlp.")
     }
     return {"conditional": False, **model, **mlps} if mlps else model
+
+
+def _objective_as_of_today(objective: Any) -> Any:
+    match _target_of(objective):
+        case "gan_lightning.objectives.NonSaturating" | "gan_lightning.objectives.Minimax":
+            return {"real_target": 1.0, **objective}
+        case "gan_lightning.objectives.Switch":
+            before = {"_target_": "gan_lightning.objectives.NonSaturating", "discriminator_scale": 1.0}
+            parts = {"before": before, "after": {"_target_": "gan_lightning.objectives.Minimax"}, **objective}
+            return {**parts, **{name: _objective_as_of_today(parts[name]) for name in ("before", "after")}}
+        case _:
+            return objective
+
+
+def _target_of(node: Any) -> Any:
+    return node.get("_target_") if isinstance(node, dict) else None
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

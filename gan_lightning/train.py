@@ -116,8 +116,9 @@ def _fit(settings: DictConfig, gan: "GAN", data: "ImageDataModule", trainer: "Tr
     if trainer.is_global_zero:
         max_epochs = settings.trainer.max_epochs
         ended = trainer.current_epoch >= max_epochs
+        stopped = any(getattr(callback, "stopped", False) for callback in trainer.callbacks)  # type: ignore[attr-defined]
         for limit in ("max_time", "max_steps"):
-            if not ended and settings.trainer[limit] not in (None, -1):
+            if not (ended or stopped) and settings.trainer[limit] not in (None, -1):
                 done = counted(gan.alternations, "alternation")
                 log.info("trainer.%s=%s is over, after %s", limit, settings.trainer[limit], done)
         _say_where(settings, more_epochs=2 * trainer.current_epoch if ended else max_epochs)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from gan_lightning import augmentation
-from gan_lightning.augmentation import OPERATIONS, DiffAugment
+from gan_lightning.augmentation import OPERATIONS, DiffAugment, InstanceNoise
+from gan_lightning.schedules import Linear
 
 NUM, HEIGHT, WIDTH = 400, 16, 24
 
@@ -114,3 +115,22 @@ def _one_by_one(images: Tensor) -> Tensor:
 def test_refuses_what_is_no_operation(operations: object) -> None:
     with pytest.raises(ValueError, match="operations must be a list of some of brightness, saturation"):
         DiffAugment(operations)  # type: ignore[arg-type]
+
+
+def test_instance_noise_is_normal_of_the_schedules_width_and_lets_gradients_through() -> None:
+    noisy = InstanceNoise(Linear(0.5, 0.0, images=100))
+    images = noise().requires_grad_()
+    for images_seen, std in ((0, 0.5), (50, 0.25), (100, 0.0)):
+        noisy.std.set_at(images_seen)
+        added = (noisy(images) - images).detach()
+        assert added.std().item() == pytest.approx(std, abs=0.005)  # of 460,800 numbers
+        assert added.mean().item() == pytest.approx(0, abs=0.005)
+    (slope,) = torch.autograd.grad(noisy(images).sum(), images)
+    assert torch.equal(slope, torch.ones_like(slope))
+    assert InstanceNoise(0.2)(images.double()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("std", [-0.1, "x", None])
+def test_refuses_what_is_no_width(std: object) -> None:
+    with pytest.raises(ValueError, match="std must be a number of at least 0"):
+        InstanceNoise(std)  # type: ignore[arg-type]

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 
+from gan_lightning import building
 from gan_lightning.building import build_dataset, build_player, locate
 from gan_lightning.checkpoints import check_trust, has_average, read_checkpoint, trained_player
 from gan_lightning.data.base import ImageDataModule
 from gan_lightning.errors import UserError
 from gan_lightning.networks import mlp
+from gan_lightning.schedules import ScheduledOptimizer
 
 MLP = {"_target_": "gan_lightning.networks.mlp.Generator", "latent_dim": 3, "hidden_dims": [4]}
 
@@ -276,3 +279,14 @@ def test_an_error_inside_a_module_is_loud_but_a_missing_module_is_not(
         locate("Generator", "model.generator")
     with pytest.raises(UserError, match=r"mlp has no Genrator; did you mean Generator\?"):
         locate("gan_lightning.networks.mlp.Genrator", "model.generator")
+
+
+@pytest.mark.parametrize("kind", ["torch.optim.Adam", "torch.optim.AdamW", "gan_lightning.adam.Adam"])
+def test_betas_may_be_typed_as_whole_numbers(kind: str) -> None:
+    schedule = {"_target_": "gan_lightning.schedules.Cosine", "first": 0.9, "last": 0.99, "images": 10}
+    for typed, first in (([0, 0.99], [0.0, 0.99]), ([0, schedule], [0.0, 0.9])):
+        node = {"_target_": kind, "_partial_": True, "lr": 1e-3, "betas": typed}
+        factory = building._factory(OmegaConf.create({"generator": node}), "generator")
+        optimizer = ScheduledOptimizer(factory, [torch.nn.Parameter(torch.zeros(1))]).optimizer
+        betas = list(optimizer.param_groups[0]["betas"])
+        assert (betas, [type(beta) for beta in betas]) == (first, [float, float])

@@ -120,6 +120,7 @@ def test_the_reports_settings(name: str) -> None:
     assert settings["model"]["generator"] == {
         "_target_": "gan_lightning.networks.mlp.Generator",
         "latent_dim": 100,
+        "latent_distribution": "normal",
         "hidden_dims": [512, 1024],
         "negative_slope": 0.2,
         "activation": "leaky_relu",
@@ -146,11 +147,12 @@ def test_the_reports_settings(name: str) -> None:
     objectives = "gan_lightning.objectives"
     assert settings["objective"] == {
         "_target_": f"{objectives}.Switch",
-        "before": {"_target_": f"{objectives}.NonSaturating", "discriminator_scale": 1.0},
-        "after": {"_target_": f"{objectives}.Minimax"},
+        "before": {"_target_": f"{objectives}.NonSaturating", "discriminator_scale": 1.0, "real_target": 1.0},
+        "after": {"_target_": f"{objectives}.Minimax", "real_target": 1.0},
         "switch_epoch": 5,
     }
     assert settings["penalty"] is settings["augmentation"] is settings["gan"]["ema"]["half_life"] is None
+    assert settings["gan"]["generator_clip_norm"] is settings["gan"]["discriminator_clip_norm"] is None
 
 
 def launcher(*words: str) -> Any:
@@ -181,3 +183,12 @@ def test_a_sweepers_keys_are_its_constructors_arguments(search: str) -> None:
 def test_a_learning_rate_for_both_and_for_one() -> None:
     optimizer = compose("optimizer.lr=3e-4", "optimizer.generator.lr=1e-5")["optimizer"]
     assert (optimizer["generator"]["lr"], optimizer["discriminator"]["lr"]) == (1e-5, 3e-4)
+
+
+def test_one_setting_is_the_end_of_both_players_schedules() -> None:
+    decay = compose("optimizer=adam_decay", "optimizer.lr.images=5000", "optimizer.discriminator.lr=1e-4")["optimizer"]
+    assert decay["generator"]["lr"]["images"] == 5000
+    assert decay["discriminator"]["lr"] == 1e-4
+    burn_in = compose("optimizer=r3gan", "optimizer.images=5000")["optimizer"]
+    for player in ("generator", "discriminator"):
+        assert burn_in[player]["lr"]["images"] == burn_in[player]["betas"][1]["images"] == 5000

@@ -592,3 +592,22 @@ def test_refuses_unknown_batches_and_what_an_optimizer_refuses() -> None:
         make_gan(discriminator_batches="new")
     with pytest.raises(ValueError, match="Invalid learning rate"):
         make_gan(optimizer=partial(Adam, lr=-1.0))
+
+
+@pytest.mark.parametrize("simultaneous", [False, True])
+def test_each_player_has_a_norm_of_its_own(simultaneous: bool) -> None:
+    """A step of plain SGD is as long as the gradients' norm, which is the greatest that is allowed."""
+    gan = make_gan(
+        optimizer=partial(SGD, lr=1.0),
+        simultaneous=simultaneous,
+        discriminator_steps=1,
+        generator_clip_norm=1e-3,
+        discriminator_clip_norm=2e-3,
+    )
+    before = {name: value.clone() for name, value in gan.state_dict().items()}
+    fit(gan, RandomImages())
+    for player, norm in (("generator", 1e-3), ("discriminator", 2e-3)):
+        moves = [
+            (value - before[name]).flatten() for name, value in gan.state_dict().items() if name.startswith(player)
+        ]
+        assert torch.cat(moves).norm().item() == pytest.approx(norm, rel=1e-3)

@@ -173,3 +173,42 @@ def test_refuses_to_switch_between_log_odds_and_scores() -> None:
 def test_refuses_what_is_no_scale() -> None:
     with pytest.raises(ValueError, match="discriminator_scale must be a number"):
         NonSaturating("x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("objective", [NonSaturating(real_target=0.9), Minimax(real_target=0.9)], ids=name_of)
+def test_smoothed_labels_are_those_of_real_images_alone(objective: Objective) -> None:
+    """Of the cross-entropy as PyTorch computes it with targets of 0.9 and 0; G's loss is what it is without."""
+    targets = torch.full((3,), 0.9, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    entropy = nn.functional.binary_cross_entropy_with_logits
+    expected = entropy(REAL[:, 0], targets[0]) + entropy(FAKE[:, 0], targets[1])
+    loss, generator_loss = both(objective)
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    assert generator_loss == both(type(objective)())[1]
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.9, 0.5])
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_the_equilibrium_is_where_the_best_discriminator_cannot_tell(alpha: float, scale: float) -> None:
+    """The least loss over all answers to images that are real as often as generated."""
+    objective = NonSaturating(scale, real_target=alpha)
+    answers = torch.linspace(0.01, 0.99, 99, dtype=torch.float64)
+    losses_there = []
+    for answer in answers:
+        images = torch.logit(answer).expand(3, 1)
+        losses_there.append(objective.discriminator_loss(JUDGE, images, images)[0].item())
+    best = min(range(len(answers)), key=lambda n: losses_there[n])
+    assert answers[best].item() == pytest.approx(objective.equilibrium_answer, abs=1e-9)
+    assert losses_there[best] == pytest.approx(objective.equilibrium_loss, rel=1e-9)
+
+
+def test_without_smoothing_theory_says_2_log_2_and_one_half() -> None:
+    for objective in (Minimax(), NonSaturating(), SWITCH):
+        assert (objective.equilibrium_loss, objective.equilibrium_answer) == (2 * math.log(2), 0.5)
+    smoothed_at_first = Switch(NonSaturating(real_target=0.9), Minimax())
+    assert smoothed_at_first.equilibrium_loss is smoothed_at_first.equilibrium_answer is None
+
+
+@pytest.mark.parametrize("target", [0, -0.1, 1.1, "x"])
+def test_refuses_what_is_no_target(target: Any) -> None:
+    with pytest.raises(ValueError, match="real_target must be"):
+        Minimax(target)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.optim import SGD, Adam
 
-from gan_lightning.schedules import Cosine, Goodfellow2014, Schedule, Scheduled, ScheduledOptimizer, at
+from gan_lightning.schedules import Cosine, Goodfellow2014, Linear, Schedule, Scheduled, ScheduledOptimizer, at
 
 WEIGHT = torch.nn.Parameter(torch.zeros(1))
 
@@ -117,3 +117,34 @@ def test_a_schedule_of_ones_own_is_asked_for_images_that_can_be() -> None:
     scheduled = ScheduledOptimizer(partial(SGD, lr=Halves()), iter([WEIGHT]))
     scheduled.set_at(2500)
     assert scheduled.optimizer.param_groups[0]["lr"] == 2.5e-4
+
+
+def test_a_line_with_constants_before_and_after_it() -> None:
+    schedule = Linear(first=2.0, last=0.0, images=300, begin=100)
+    assert [schedule(n) for n in (0, 100, 150, 200, 300, 10**9)] == pytest.approx([2, 2, 1.5, 1, 0, 0])
+    assert Linear(1.0, 0.5, 100)(50) == pytest.approx(0.75)
+    assert schedule.extremes() == (0.0, 2.0)
+
+
+@pytest.mark.parametrize("settings", [(-1, 1, 1), (1, "low", 1), (1, 1, 0), (1, 0, 10, 10), (1, 0, 10, -1)])
+def test_refuses_what_is_no_line(settings: Any) -> None:
+    with pytest.raises(ValueError, match=r"^(first|last|images|begin)\b.* must be"):
+        Linear(*settings)
+
+
+def test_all_gradients_of_a_player_are_scaled_down_to_their_greatest_norm() -> None:
+    moved = {}
+    for clip_norm in (None, 10.0, 1.0):
+        weights = [torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(1))]
+        scheduled = ScheduledOptimizer(partial(SGD, lr=1.0), weights, clip_norm=clip_norm)
+        weights[0].grad, weights[1].grad = torch.tensor([2.0, 1.0]), torch.tensor([-2.0])  # of norm 3
+        scheduled.step()
+        moved[clip_norm] = torch.cat([weight.detach() for weight in weights])
+    assert torch.equal(moved[None], torch.tensor([-2.0, -1.0, 2.0]))
+    assert torch.equal(moved[10.0], moved[None])
+    torch.testing.assert_close(moved[1.0], moved[None] / 3)
+
+
+def test_refuses_what_is_no_norm() -> None:
+    with pytest.raises(ValueError, match=r"clip_norm .*must be a number of at least 0, not 'x'"):
+        ScheduledOptimizer(SGD, [WEIGHT], clip_norm="x")  # type: ignore[arg-type]

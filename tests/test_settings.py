@@ -128,6 +128,7 @@ def test_an_mlp_of_an_earlier_version_has_what_could_not_be_chosen_then() -> Non
     now = as_of_today({"model": before})["model"]
     assert now["conditional"] is False
     assert now["generator"] == before["generator"] | {
+        "latent_distribution": "normal",
         "activation": "leaky_relu",
         "normalization": "none",
         "conditional": False,
@@ -135,3 +136,20 @@ def test_an_mlp_of_an_earlier_version_has_what_could_not_be_chosen_then() -> Non
     assert now["discriminator"] == before["discriminator"]
     mine = {"generator": {"_target_": "my.Generator"}}
     assert as_of_today({"model": mine})["model"] == mine
+
+
+def test_an_earlier_versions_settings_say_what_they_meant() -> None:
+    objectives = "gan_lightning.objectives"
+    old = changed(objective={"_target_": f"{objectives}.Switch", "switch_epoch": 5})
+    today = as_of_today(old)
+    assert today["gan"]["generator_clip_norm"] is today["gan"]["discriminator_clip_norm"] is None
+    assert today["gan"]["ema"]["half_life"] is None
+    assert today["objective"] == {
+        "_target_": f"{objectives}.Switch",
+        "before": {"_target_": f"{objectives}.NonSaturating", "discriminator_scale": 1.0, "real_target": 1.0},
+        "after": {"_target_": f"{objectives}.Minimax", "real_target": 1.0},
+        "switch_epoch": 5,
+    }
+    assert as_of_today(today) == today
+    hinge = {"_target_": f"{objectives}.Hinge"}
+    assert as_of_today(changed(objective=hinge))["objective"] == hinge

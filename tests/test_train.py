@@ -320,7 +320,8 @@ def test_loggers(logger: str, leaves: set[str], run: Run) -> None:
     assert any(name.startswith("events.out") for name in there) == ("ev" in leaves)
     if "csv" in leaves:  # the rows of before are in a file of their own
         rows = [csv.DictReader(path.read_text().splitlines()) for path in sorted(Path("run/csv").rglob("metrics.csv"))]
-        assert sorted(int(row["step"]) for reader in rows for row in reader) == [2, 4, 5, 7, 9, 10]
+        statistics = [row for reader in rows for row in reader if row["epoch"]]
+        assert sorted(int(row["step"]) for row in statistics) == [2, 4, 5, 7, 9, 10]
 
 
 def test_a_run_that_time_cuts_short_is_not_finished(run: Run) -> None:
@@ -460,6 +461,8 @@ def test_a_checkpoint_of_an_earlier_version_goes_on(run: Run, run_sample: Run) -
     for key in ("penalty", "augmentation", "num_classes", "log_odds"):
         del settings[key]
     del settings["gan"]["ema"], settings["objective"]["before"], settings["objective"]["after"]
+    del settings["gan"]["generator_clip_norm"], settings["gan"]["discriminator_clip_norm"]
+    del settings["model"]["generator"]["latent_distribution"], checkpoint["callbacks"]["Collapse"]
     del checkpoint["images_seen"], checkpoint["callbacks"]["Statistics"]["names"]
     torch.save(checkpoint, "run/checkpoints/last.ckpt")
     assert run_sample("ckpt=run").exit_code == 0

@@ -17,7 +17,8 @@ ANSWERS = {
 class LossCurves(Picture):
     """Both players' losses over the epochs, and below them the discriminator's mean answers.
 
-    Where D's logits are log-odds a line marks what theory ends with: a loss of 2 log 2, and answers of 0.5.
+    Where D's logits are log-odds a line marks what theory ends with: a loss of 2 log 2, and answers of 0.5, unless the
+    objective smooths its targets.
     """
 
     def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -30,18 +31,14 @@ class LossCurves(Picture):
             for title, names in ANSWERS.items()
             if any(names.keys() <= point.keys() for point in history.points)
         }
-        marks = {"mean answer of D": 0.5}
-        if objective.equilibrium_loss is not None:
-            marks["loss"] = objective.equilibrium_loss
+        marks = {"mean answer of D": objective.equilibrium_answer, "loss": objective.equilibrium_loss}
         figure = Figure(figsize=(8, 1 + 3 * len(panels)), layout="constrained")
         for axes, (title, names) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels.items(), strict=True):
             for name, label in names.items():
                 curve = [(point["alternation"] / an_epoch, point[name]) for point in history.points if name in point]
                 axes.plot(*zip(*curve, strict=True), label=label)
-            if title in marks:
-                axes.axhline(
-                    marks[title], color="gray", linestyle="--", linewidth=1, label=f"{marks[title]:.3g}: D cannot tell"
-                )
+            if (mark := marks.get(title)) is not None:
+                axes.axhline(mark, color="gray", linestyle="--", linewidth=1, label=f"{mark:.3g}: D cannot tell")
             axes.set_xlabel("epoch")
             axes.set_ylabel(title)
             axes.grid(alpha=0.3)

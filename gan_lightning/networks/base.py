@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from gan_lightning.errors import whole_number
 
@@ -14,7 +15,8 @@ class Generator(nn.Module):
 
     Args:
         latent_dim: the number of latent variables.
-        latent_distribution: `normal`, or `uniform` on [-√3, √3]; either way mean 0 and variance 1.
+        latent_distribution: `normal`, `uniform` on [-√3, √3], or `spherical`, uniform on the sphere of radius
+            √latent_dim; each way mean 0 and variance 1.
 
     Raises:
         ValueError: if `latent_dim` is not a whole number of at least 1, or the distribution is unknown.
@@ -23,18 +25,21 @@ class Generator(nn.Module):
     def __init__(self, latent_dim: int, latent_distribution: str = "normal") -> None:
         super().__init__()
         whole_number("latent_dim", latent_dim, at_least=1)
-        if latent_distribution not in ("normal", "uniform"):
-            raise ValueError(f"latent_distribution must be normal or uniform, not {latent_distribution!r}")
+        if latent_distribution not in ("normal", "uniform", "spherical"):
+            raise ValueError(f"latent_distribution must be normal, uniform or spherical, not {latent_distribution!r}")
         self.latent_dim = latent_dim
         self.latent_distribution = latent_distribution
 
     def sample_latent(self, num_samples: int, random: torch.Generator | None = None) -> Tensor:
         """Draw z (num_samples, latent_dim), on the device of `random`, from it or from torch's global generator."""
         device = None if random is None else random.device
-        if self.latent_distribution == "normal":
-            return torch.randn(num_samples, self.latent_dim, generator=random, device=device)
-        unit = torch.rand(num_samples, self.latent_dim, generator=random, device=device)
-        return unit.mul_(2).sub_(1).mul_(math.sqrt(3))
+        if self.latent_distribution == "uniform":
+            unit = torch.rand(num_samples, self.latent_dim, generator=random, device=device)
+            return unit.mul_(2).sub_(1).mul_(math.sqrt(3))
+        latent = torch.randn(num_samples, self.latent_dim, generator=random, device=device)
+        if self.latent_distribution == "spherical":
+            latent = normalize(latent).mul_(math.sqrt(self.latent_dim))
+        return latent
 
 
 class Discriminator(nn.Module):

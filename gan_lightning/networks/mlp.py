@@ -67,6 +67,7 @@ class Generator(base.Generator):
     Args:
         image_shape: (C, H, W) of the images.
         latent_dim: the number of latent variables.
+        latent_distribution: of these, as in :class:`gan_lightning.networks.base.Generator`.
         hidden_dims: width of each hidden layer, from the latents to the image.
         negative_slope: of the LeakyReLU.
         activation: between the layers: `leaky_relu`, `relu`, `elu`, `gelu` or `silu`.
@@ -82,6 +83,7 @@ class Generator(base.Generator):
         self,
         image_shape: Sequence[int],
         latent_dim: int = 100,
+        latent_distribution: str = "normal",
         hidden_dims: Sequence[int] = (512, 1024),
         negative_slope: float = 0.2,
         activation: str = "leaky_relu",
@@ -89,7 +91,7 @@ class Generator(base.Generator):
         conditional: bool = False,
         num_classes: int | None = None,
     ) -> None:
-        super().__init__(latent_dim)
+        super().__init__(latent_dim, latent_distribution)
         _check_widths("hidden_dims", hidden_dims)
         if normalization not in ("none", "batch", "layer"):
             raise ValueError(f"normalization must be none, batch or layer, not {normalization!r}")

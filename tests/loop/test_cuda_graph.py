@@ -257,6 +257,8 @@ def test_an_alternation_never_waits_for_a_number(
             discriminator_steps=2,
             discriminator_batches=discriminator_batches,
             simultaneous=simultaneous,
+            generator_clip_norm=1.0,
+            discriminator_clip_norm=1.0,
         )
         gan._trainer = SimpleNamespace(world_size=1, global_rank=0, strategy=SimpleNamespace(global_rank=0))
         batch = torch.zeros(12, *SHAPE), torch.zeros(12, dtype=torch.int64)
