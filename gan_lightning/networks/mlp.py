@@ -1,8 +1,8 @@
 """Fully connected networks. As they are they are the baseline: a generator and a Maxout discriminator, after Goodfellow
 et al. 2014.
 
-Made for a CPU: for 28 × 28 gray images G takes 1.4 million multiply-adds an image and D 0.7 million, for 32 × 32 colours
-3.7 and 1.8 million.
+Made for a CPU: for 28 × 28 gray images G takes 1.4 million multiply-adds an image and D 0.7 million, for 32 × 32
+colours 3.7 and 1.8 million.
 `benchmarks/README.md` says how long a thousand alternations take.
 """
 
