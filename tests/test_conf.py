@@ -83,6 +83,7 @@ def test_the_defaults_of_constructors_and_of_their_files_are_the_same() -> None:
 
 
 NARROW = {
+    "model=sngan": ["model.generator.width=8", "model.discriminator.width=8"],
     "experiment=cifar10_r3gan": ["model.width=16", "model.max_width=16"],
     "experiment=cifar10_sngan": ["model.generator.width=8", "model.discriminator.width=8"],
     "experiment=cifar10_tenth_diffaugment": ["model.generator.width=8", "model.discriminator.width=8"],
@@ -98,7 +99,7 @@ NARROW = {
 def test_an_option_instantiates_and_trains(words: list[str], run: Run, data_dir: Path) -> None:
     limits = [] if "trainer=smoke" in words else ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]
     undrawn = [] if "objective=hinge" in words else [f"~callbacks.{name}" for name in DRAWS]  # once, and in colour
-    narrow = NARROW.get(words[0], [])
+    narrow = [each for word in words for each in NARROW.get(word, [])]
     outcome = run(
         *words, *limits, *undrawn, *narrow, f"data_dir={data_dir}", "dataset.num_train_images=40", "dataset.batch_size=8",
         "output_dir=run",
