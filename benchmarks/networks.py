@@ -6,7 +6,7 @@
 
 An alternation is one step of each player, k = 1, on 64 images, `objective=rpgan penalty=r1_r2`, with Adam and without
 the rest of a training. Its time is the processor's, of one thread, so that other work beside it hardly counts: the
-median of as many as fit the seconds, three at least.
+median of as many as fit the seconds.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def seconds_each(step: Callable[[], None], seconds: float) -> float:
     """The median time of the processor for a step, after one that is not timed."""
     step()
     times: list[float] = []
-    while len(times) < 3 or sum(times) < seconds:
+    while sum(times) < seconds:
         began = time.process_time()
         step()
         times.append(time.process_time() - began)
@@ -122,7 +122,7 @@ def row(words: str, shape: tuple[int, ...], seconds: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="*", metavar="settings", help='such as "model=dcgan model.width=64"')
-    parser.add_argument("--seconds", type=float, default=10, help="to time each for, at least (default: 10)")
+    parser.add_argument("--seconds", type=float, default=10, help="to time each for (default: 10)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     timed = (f"s a thousand, {precision}" for precision in PRECISIONS)

@@ -2,8 +2,7 @@
 et al. 2014.
 
 Made for a CPU: for 28 × 28 gray images G takes 1.4 million multiply-adds an image and D 0.7 million, for 32 × 32
-colours 3.7 and 1.8 million.
-`benchmarks/README.md` says how long a thousand alternations take.
+colours 3.7 and 1.8 million. `benchmarks/README.md` says how long a thousand alternations take.
 """
 
 import math
@@ -23,18 +22,6 @@ from gan_lightning.networks.spectral import normalize_spectrally
 ACTIVATIONS = {"leaky_relu": nn.LeakyReLU, "relu": nn.ReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU}
 """The layers that names in the settings stand for, those of `torch.nn.functional`."""
 NORMALIZATIONS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
-
-
-def _check_widths(name: str, widths: Sequence[int]) -> None:
-    """See that these are the widths of layers.
-
-    Raises:
-        ValueError: if they are not; the message begins with their name.
-    """
-    if not isinstance(widths, Sequence) or isinstance(widths, str):
-        raise ValueError(f"{name} must be a list of widths, such as [512,1024], not {widths!r}")
-    for width in widths:
-        whole_number(f"each of {name}", width, at_least=1)
 
 
 def _hidden_layers(
@@ -92,7 +79,10 @@ class Generator(base.Generator):
         num_classes: int | None = None,
     ) -> None:
         super().__init__(latent_dim, latent_distribution)
-        _check_widths("hidden_dims", hidden_dims)
+        if not isinstance(hidden_dims, Sequence) or isinstance(hidden_dims, str):
+            raise ValueError(f"hidden_dims must be a list of widths, such as [512,1024], not {hidden_dims!r}")
+        for width in hidden_dims:
+            whole_number("each of hidden_dims", width, at_least=1)
         if normalization not in ("none", "batch", "layer"):
             raise ValueError(f"normalization must be none, batch or layer, not {normalization!r}")
         self.conditional = conditional
@@ -134,7 +124,7 @@ class Discriminator(base.Discriminator):
     def __init__(
         self,
         image_shape: Sequence[int],
-        hidden_dim: int | Sequence[int] = 512,
+        hidden_dim: int | list[int] = 512,
         maxout_dim: int | None = 256,
         maxout_pieces: int = 2,
         dropout: float = 0.3,
@@ -146,17 +136,16 @@ class Discriminator(base.Discriminator):
     ) -> None:
         super().__init__()
         number("dropout", dropout, at_least=0)
-        if isinstance(hidden_dim, int):
-            whole_number("hidden_dim", hidden_dim, at_least=1)
-            hidden_dim = [hidden_dim]
-        _check_widths("hidden_dim", hidden_dim)
+        hidden_dims = hidden_dim if isinstance(hidden_dim, list | tuple) else [hidden_dim]
+        for width in hidden_dims:
+            whole_number("hidden_dim", width, at_least=1)
         if normalization not in ("none", "batch", "layer", "spectral"):
             raise ValueError(f"normalization must be none, batch, layer or spectral, not {normalization!r}")
         classes = classes_of(conditional, num_classes)
         self.conditional = conditional
         self.depends_on_batch = normalization == "batch"
         self.lipschitz = normalization == "spectral"
-        dims = [math.prod(image_shape), *hidden_dim]
+        dims = [math.prod(image_shape), *hidden_dims]
         layers = [
             nn.Flatten(),
             *_hidden_layers(dims, activation, normalization, negative_slope, dropout),

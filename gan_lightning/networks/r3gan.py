@@ -5,8 +5,7 @@ with the paper: beyond them it repeats instead of being black.
 
 At its default widths it is for a patient CPU: for 28 × 28 gray images G and D take 18 million multiply-adds an image
 each, for 32 × 32 colours 25 million, and half of that with one block. The published networks, `model.width=768
-model.max_width=768`, are for a GPU.
-`benchmarks/README.md` says how long a thousand alternations take.
+model.max_width=768`, are for a GPU. `benchmarks/README.md` says how long a thousand alternations take.
 """
 
 import math

@@ -2,12 +2,14 @@
 
 Made for a GPU: for 32 × 32 colours G takes 1,600 million multiply-adds an image and D 270 million, for 28 × 28 gray
 images 1,200 and 200 million. A CPU can do with small widths: at 32 in both, G takes a sixty-fourth, D a sixteenth.
-`benchmarks/README.md` says how long a thousand alternations take.
+`benchmarks/README.md` says how long a thousand alternations take. The weights lie in memory channels last, which saves
+a CPU a tenth to a third of the time.
 """
 
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
@@ -121,6 +123,7 @@ class Generator(base.Generator):
         self.last = nn.Sequential(
             nn.BatchNorm2d(width), nn.ReLU(), _initialised(nn.Conv2d(width, image_shape[0], 3, padding=1)), nn.Tanh()
         )
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (B, latent_dim), and labels (B,) if it takes them, to images (B, C, H, W) in [-1, 1]."""
@@ -165,6 +168,7 @@ class Discriminator(base.Discriminator):
         )
         self.last: nn.Module = _initialised(nn.Linear(width, 1)) if classes is None else Projection(width, classes)
         normalize_spectrally(self)
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) in [-1, 1], and labels (B,) if it takes them, to logits (B,)."""
