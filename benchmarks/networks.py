@@ -25,7 +25,7 @@ from gan_lightning.objectives import RelativisticPairing
 from gan_lightning.paths import CONF
 from gan_lightning.penalties import R1R2, penalised_loss
 from gan_lightning.players.judge import Judge
-from gan_lightning.players.protocol import call, frozen
+from gan_lightning.players.protocol import call, frozen, sample_latent
 
 NETWORKS = (
     "model=mlp",
@@ -74,6 +74,8 @@ def alternation(
     adams = {player: torch.optim.Adam(player.parameters(), 2e-4, (0.0, 0.99)) for player in (generator, discriminator)}
     real, labels = torch.rand(BATCH_SIZE, *shape) * 2 - 1, torch.arange(BATCH_SIZE) % NUM_CLASSES
 
+    random = torch.Generator().manual_seed(0)
+
     def step(player: nn.Module, loss: torch.Tensor) -> None:
         adams[player].zero_grad()
         loss.backward()
@@ -82,12 +84,12 @@ def alternation(
     def both_steps() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             with torch.no_grad():
-                fake = call(generator, generator.sample_latent(BATCH_SIZE), labels)
+                fake = call(generator, sample_latent(generator, BATCH_SIZE, random), labels)
             judge = Judge(discriminator, labels, remembers=True)
             loss, _ = penalised_loss(objective, penalty, judge, real, fake)
         step(discriminator, loss)
         with frozen(discriminator), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            fake = call(generator, generator.sample_latent(BATCH_SIZE), labels)
+            fake = call(generator, sample_latent(generator, BATCH_SIZE, random), labels)
             loss = objective.generator_loss(Judge(discriminator, labels), real, fake)
         step(generator, loss)
 
@@ -98,7 +100,7 @@ def seconds_each(step: Callable[[], None], seconds: float) -> float:
     """The median time of the processor for a step, after one that is not timed."""
     step()
     times: list[float] = []
-    while sum(times) < seconds:
+    while not times or sum(times) < seconds:
         began = time.process_time()
         step()
         times.append(time.process_time() - began)
@@ -109,7 +111,7 @@ def row(words: str, shape: tuple[int, ...], seconds: float) -> str:
     """A line of the table."""
     generator, discriminator = players(words, shape)
     weights = num_weights(generator) + num_weights(discriminator)
-    latent, image = generator.sample_latent(2), torch.zeros(2, *shape)
+    latent, image = sample_latent(generator, 2, torch.Generator()), torch.zeros(2, *shape)
     work = [multiply_adds(generator, latent), multiply_adds(discriminator, image)]
     times = [
         1000 * seconds_each(alternation(*players(words, shape), shape, autocast), seconds)

@@ -186,3 +186,22 @@ def test_damages_of_nothing(words: list[str], expected: str, script: Script) -> 
     done = script("measures.py", *words)
     assert done.exit_code == 2
     assert expected in done.stderr
+
+
+def test_the_table_of_networks(script: Script) -> None:
+    threads = torch.get_num_threads()
+    try:
+        done = script(
+            "networks.py", "model=dcgan model.width=2", "model=goodfellow model.generator.hidden_dim=8", "--seconds=0"
+        )
+    finally:
+        torch.set_num_threads(threads)
+    assert done.exit_code == 0, done.stderr
+    head, _, *rows = done.stdout.splitlines()
+    assert all(row.count("|") == head.count("|") for row in rows)
+    assert [row.split(" | ")[:2] for row in rows[:2]] == [
+        ["| `model=dcgan model.width=2`", "1 × 28 × 28"],
+        ["| `model=dcgan model.width=2`", "3 × 32 × 32"],
+    ]
+    layers = 100 * 8 + 8 * 8 + 8 * 784, (784 + 240) * 240 * 5 + 240
+    assert rows[2].split(" | ")[3:5] == [f"{layer / 1e6:.1f}" for layer in layers]

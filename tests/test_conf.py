@@ -101,8 +101,8 @@ def test_an_option_instantiates_and_trains(words: list[str], run: Run, data_dir:
     undrawn = [] if "objective=hinge" in words else [f"~callbacks.{name}" for name in DRAWS]  # once, and in colour
     narrow = [each for word in words for each in NARROW.get(word, [])]
     outcome = run(
-        *words, *limits, *undrawn, *narrow, f"data_dir={data_dir}", "dataset.num_train_images=40", "dataset.batch_size=8",
-        "output_dir=run",
+        *words, *limits, *undrawn, *narrow,
+        f"data_dir={data_dir}", "dataset.num_train_images=40", "dataset.batch_size=8", "output_dir=run",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
     assert Path("run/metrics.json").exists()
