@@ -116,13 +116,18 @@ def answers(found: Conditions, damage: str, metric: str) -> list[float]:
     return [each / max(counts, 1e-9) for each in signed[METRICS[metric].better]]
 
 
+def short(value: float) -> str:
+    """A number of the table."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{round(value, 6):.3g}"
+
+
 def cell(found: Conditions, damage: str, metric: str) -> str:
     """The least strength from which on the metric says that there is damage, and its value at the greatest."""
     noticed = [answer > 1 for answer in answers(found, damage, metric)]
     blind_at = [strength for strength in STRENGTHS if not noticed[strength - 1]]
     least = max(blind_at, default=0) + 1
     seen = str(least) if least in STRENGTHS else "–"
-    return f"{seen} ({found[damage][-1][metric]:.3g})"
+    return f"{seen} ({short(found[damage][-1][metric])})"
 
 
 def table(title: str, found: Conditions) -> str:
@@ -130,7 +135,7 @@ def table(title: str, found: Conditions) -> str:
     shown = [name for name in COLUMNS if name in found[UNDAMAGED][0]]
     lines = [f"| {title} | {' | '.join(COLUMNS[name] for name in shown)} |", f"|---{'|---' * len(shown)}|"]
     floors = [[metrics[name] for metrics in found[UNDAMAGED]] for name in shown]
-    lines.append(f"| {UNDAMAGED} | {' | '.join(f'{sum(values) / len(values):.3g}' for values in floors)} |")
+    lines.append(f"| {UNDAMAGED} | {' | '.join(short(sum(values) / len(values)) for values in floors)} |")
     lines += [
         f"| {damage} | {' | '.join(cell(found, damage, name) for name in shown)} |"
         for damage in found
