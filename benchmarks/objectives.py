@@ -4,7 +4,7 @@
     python benchmarks/objectives.py --epochs 3 --seeds 1 --jobs 1    how long an alternation takes, one job at a time
     python benchmarks/objectives.py hinge wasserstein                some of them
 
-The networks, the optimizer, k and the batch size are those of `experiment=first_run`. A sweep for each
+Beside them everything is as the settings below say. A sweep for each
 objective, in `outputs/objectives/`; what is finished is not trained again.
 """
 
@@ -20,6 +20,16 @@ from typing import Any
 OBJECTIVES = ("minimax", "non_saturating", "switch", "lsgan", "hinge", "rpgan", "wasserstein")
 PENALTIES = ("none", "gradient_penalty", "r1", "r1_r2")
 BATCH_SIZE = 64
+SETTINGS = (
+    *(
+        "dataset=mnist5k",
+        f"dataset.batch_size={BATCH_SIZE}",
+        "gan.discriminator_steps=1",
+        "gan.alternations_per_step=7",
+    ),
+    *("optimizer.lr=4e-4", "optimizer.betas=[0.5,0.999]", "trainer.log_every_n_steps=21"),
+)
+"""What all have in common; the networks are those of the baseline."""
 
 
 def makes_sense(objective: str, penalty: str) -> bool:
@@ -28,7 +38,7 @@ def makes_sense(objective: str, penalty: str) -> bool:
 
 def train(folder: Path, objective: str, penalties: list[str], arguments: argparse.Namespace) -> None:
     """A sweep over penalties and seeds."""
-    command = [sys.executable, "-m", "gan_lightning.train", "-m", "experiment=first_run", f"output_dir={folder}"]
+    command = [sys.executable, "-m", "gan_lightning.train", "-m", *SETTINGS, f"output_dir={folder}"]
     command += [f"objective={objective}", f"penalty={','.join(penalties)}"]
     command += [f"seed={','.join(map(str, range(arguments.seeds)))}", f"trainer.max_epochs={arguments.epochs}"]
     command += ["callbacks=evaluation", f"callbacks.evaluation.every_n_epochs={arguments.epochs}"]

@@ -181,7 +181,7 @@ def dcgan(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
     overrides += [f"model.{player.lower()}._target_=dcgan.{player}" for player in ("Generator", "Discriminator")]
     common = ("negative_slope", "activation", "normalization", "conditional")
     for player, others in {
-        "generator": ("hidden_dims", *common),
+        "generator": ("hidden_dims", "latent_distribution", *common),
         "discriminator": ("hidden_dim", "maxout_dim", "maxout_pieces", "dropout", *common),
     }.items():
         overrides += [f"~model.{player}.{other}" for other in others]

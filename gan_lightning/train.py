@@ -291,6 +291,8 @@ def _quieten_lightning() -> None:
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # A run that goes on in another folder leaves the checkpoints so far in the first one, which is what was asked for.
     warnings.filterwarnings("ignore", message="The dirpath has changed from")
+    # Of a gradient that went through a penalty, whose layout is another; copying it costs little.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
     # The first steps, before the alternation is recorded as a CUDA graph, run without one.
     warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
     # Lightning 2.6 with torch 2.15: https://github.com/Lightning-AI/pytorch-lightning/issues/21326

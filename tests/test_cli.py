@@ -61,7 +61,7 @@ MISTAKES = {
     "no batches": (["trainer.limit_train_batches=0"], "trainer.limit_train_batches", "a share"),
     "a share in words": (["trainer.limit_train_batches=all"], "trainer.limit_train_batches", "a share"),
     "a small share": (["trainer.limit_train_batches=0.001"], "trainer.limit_train_batches", "one training step"),
-    "fp16": (["trainer.precision=16-mixed"], "trainer.precision", "32-true or bf16-mixed"),
+    "fp16": (["trainer.precision=16-mixed"], "trainer.precision", "32-true, bf16-mixed or auto"),
     "clipping": (["+trainer.gradient_clip_val=1"], "trainer.gradient_clip_val", "two players"),
     "seed": (["seed=null"], "seed", "at least 0"),
     "no statistics": (["~callbacks.statistics"], "tatistics", "leave it in"),

@@ -99,7 +99,7 @@ def test_a_network_of_ones_own(folder: Path, classifiers: Path, typed: Run) -> N
 
     assert typed(*sample).exit_code == 0
     with Image.open("labelled.png") as picture:
-        assert picture.size == (242, 242)
+        assert picture.size == (7 * 30 + 2, 10 * 30 + 2)  # 64 samples, a class a row
     assert typed(*evaluate, "trust=my_networks", "output_dir=measured").exit_code == 0
     (found,) = json.loads(Path("measured/metrics.json").read_text())["evaluations"]
     assert found["models"][0]["metrics"].keys() >= {"frechet_distance", "held_out_score", "held_out_gap"}

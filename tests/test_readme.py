@@ -13,7 +13,7 @@ from conftest import Run
 from gan_lightning import evaluate, report, sample, train
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "conf" / "README.md", ROOT / "benchmarks" / "README.md"]
+PAGES = [ROOT / page / "README.md" for page in (".", "conf", "conf/experiment", "benchmarks")]
 COMMANDS = [
     line
     for page in PAGES[:2]
@@ -22,7 +22,12 @@ COMMANDS = [
 ]
 INSTALLED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 FEW = ("trainer.limit_train_batches=1", "trainer.accelerator=cpu")
-SHORTER = (*FEW, "model.generator.hidden_dims=[8]")
+
+
+def smaller(arguments: list[str]) -> tuple[str, ...]:
+    """A few steps of small networks."""
+    has_convolutions = "experiment=first_run" in arguments
+    return (*FEW, "model.width=2" if has_convolutions else "model.generator.hidden_dims=[8]")
 
 
 def recipe(target: str) -> list[str]:
@@ -46,7 +51,7 @@ def shortened(arguments: list[str], data_dir: Path) -> list[str]:
     if "--help" in arguments:
         return arguments
     epochs = 2 if "ckpt_path=auto" in arguments else 1
-    short = [*arguments, *SHORTER, f"data_dir={data_dir}", f"trainer.max_epochs={epochs}"]
+    short = [*arguments, *smaller(arguments), f"data_dir={data_dir}", f"trainer.max_epochs={epochs}"]
     if "-m" in arguments or any(argument.startswith("hparams_search=") for argument in arguments):
         short += ["hydra/launcher=basic"]
     if "callbacks=evaluation" in arguments or "hparams_search=optuna" in arguments:
@@ -117,7 +122,7 @@ def test_the_tab_key_completes_settings(run: Run, monkeypatch: pytest.MonkeyPatc
 def test_make_trains(target: str, run: Run, data_dir: Path) -> None:
     (line,) = recipe(target)
     _, arguments = typed(line)
-    outcome = run(*arguments, *SHORTER, f"data_dir={data_dir}", "trainer.max_epochs=1", "output_dir=run")
+    outcome = run(*arguments, *smaller(arguments), f"data_dir={data_dir}", "trainer.max_epochs=1", "output_dir=run")
     assert outcome.exit_code == 0, outcome.stderr
     assert Path("run/metrics.json").exists()
 

@@ -119,7 +119,6 @@ class Discriminator(base.Discriminator):
         (height, breadth), halvings = base.lowest_resolution(image_shape)
         self.conditional = conditional
         self.depends_on_batch = normalization == "batch"
-        self.lipschitz = normalization == "spectral"
         layers: list[nn.Module] = []
         channels = image_shape[0]
         for wider in _channels(width, halvings):
@@ -131,7 +130,8 @@ class Discriminator(base.Discriminator):
         layers += [nn.Flatten(), nn.Linear(channels * height * breadth, hidden_dim), nn.LeakyReLU(SLOPE)]
         self.hidden = nn.Sequential(*layers)
         self.last: nn.Module = nn.Linear(hidden_dim, 1) if classes is None else Projection(hidden_dim, classes)
-        if self.lipschitz:
+        if normalization == "spectral":
+            self.lipschitz = True
             normalize_spectrally(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -144,7 +144,6 @@ class Discriminator(base.Discriminator):
         classes = classes_of(conditional, num_classes)
         self.conditional = conditional
         self.depends_on_batch = normalization == "batch"
-        self.lipschitz = normalization == "spectral"
         dims = [math.prod(image_shape), *hidden_dims]
         layers = [
             nn.Flatten(),
@@ -156,7 +155,8 @@ class Discriminator(base.Discriminator):
             features = maxout_dim
         layers.append(nn.Linear(features, 1) if classes is None else Projection(features, classes))
         self.layers = nn.Sequential(*layers)
-        if self.lipschitz:
+        if normalization == "spectral":
+            self.lipschitz = True
             normalize_spectrally(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
