@@ -1,7 +1,7 @@
 """Strided convolutions, after Radford et al. 2016, "Unsupervised Representation Learning with Deep Convolutional GANs".
 
 At its width of 32 it is made for a CPU: for 28 × 28 gray images G takes 2 million multiply-adds an image and D as many,
-for 32 × 32 colours 3 and 4 million. `benchmarks/README.md` says how long a thousand alternations take.
+for 32 × 32 colours 5 and 5 million. `benchmarks/README.md` says how long a thousand alternations take.
 """
 
 from collections.abc import Sequence
