@@ -151,10 +151,11 @@ def main() -> None:
         experiment, _, epochs = recipe.partition("=")
         if epochs and not epochs.isdecimal():
             parser.error(f"epochs are a whole number, as in report_mnist=20, not {recipe}")
-        folders = [arguments.folder / recipe.replace("=", "_") / str(seed) for seed in range(arguments.seeds)]
+        name = recipe.replace("=", "_")  # which a path on the command line would have to quote
+        folders = [arguments.folder / name / str(seed) for seed in range(arguments.seeds)]
         for seed, folder in enumerate(folders):
             train(experiment, int(epochs) if epochs else None, seed, folder, arguments.option)
-        evaluated = arguments.folder / f"{recipe.replace('=', '_')}_{arguments.seeds}x{arguments.num_samples}"
+        evaluated = arguments.folder / f"{name}_{arguments.seeds}x{arguments.num_samples}"
         if not is_complete(evaluated / "metrics.json", arguments.seeds):
             (evaluated / "metrics.json").unlink(missing_ok=True)
             overrides = [f"num_samples={arguments.num_samples}", f"output_dir={evaluated}"]

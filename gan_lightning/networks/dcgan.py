@@ -21,7 +21,7 @@ MAX_WIDTH = 8
 
 def _channels(width: int, halvings: int) -> list[int]:
     """The channels at each resolution below the image's, from the highest to the lowest."""
-    return [width * min(2**level, MAX_WIDTH) for level in range(halvings)] or [width]
+    return [width * min(2**level, MAX_WIDTH) for level in range(halvings)]
 
 
 class Generator(base.Generator):
