@@ -89,12 +89,12 @@ def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer, dict[
 
 
 def build(settings: dict[str, Any], group: str, kind: type) -> Any:
-    """The object of that kind that `settings[group]` names, such as an objective; None if that is None.
+    """The object of that kind that `settings[group]` names, such as an objective; None if that is None or empty.
 
     Raises:
         UserError: if the settings name nothing that is there, or nothing of that kind.
     """
-    if settings.get(group) is None:
+    if not settings.get(group):
         return None
     target = target_of(settings[group], group)
     locate(target, group)

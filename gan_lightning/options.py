@@ -6,9 +6,10 @@ import json
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
+from omegaconf import OmegaConf
 
 from gan_lightning.paths import CONF
 from gan_lightning.settings import flatten, override
@@ -17,47 +18,83 @@ CONFIG_DIR = ("--config-dir", "-cd")
 
 
 def prefer_choices(arguments: list[str]) -> list[str]:
-    """Let options that are chosen beside an experiment win over it, in what they say other than their group's default.
+    """A command line with the overrides by which the options chosen in it win over its experiment."""
+    added = overrides_of_choices(arguments)
+    typed = [argument for argument in arguments if argument not in added]
+    # Hydra wants all overrides behind the flags; the first of two for the same setting gives way.
+    places = (n for n, argument in enumerate(typed) if "=" in argument and not argument.startswith("-"))
+    first = next(places, len(typed))
+    return [*typed[:first], *added, *typed[first:]]
 
-    To Hydra an experiment comes last, whoever chose what. So those settings that both an option and the experiment have
-    in their files are added to the command line, before all that is there.
+
+def overrides_of_choices(arguments: list[str]) -> list[str]:
+    """What lets options that are chosen beside an experiment win over it, where they are not their group's default.
+
+    To Hydra an experiment comes last, whoever chose what. So of the experiment's settings, those of which such an
+    option says something else are set to that; and those that the option does not have, which are about another one of
+    its group, are taken out: γ, say, where a penalty has none.
     """
     if not any(argument.startswith("experiment=") for argument in arguments):
-        return arguments
+        return []
     folders = [CONF, *map(Path, config_dirs(arguments))]
     entries = yaml.safe_load((CONF / "config.yaml").read_text())["defaults"]
     defaults = {group: option for entry in entries if isinstance(entry, dict) for group, option in entry.items()}
     chosen = dict(argument.split("=", 1) for argument in arguments if re.match(r"[\w/]+=[\w/]+$", argument))
-    of_experiment = _options_of(folders, "experiment", chosen.pop("experiment", ""), inherited=True)
-    added = [
-        override(key, value) if isinstance(value, str) else f"{key}={json.dumps(value)}"
-        for group, option in chosen.items()
-        for key, value in _options_of(folders, group, option).items()
-        if key in of_experiment and (key, value) not in _options_of(folders, group, str(defaults.get(group))).items()
-    ]
-    first = next(n for n, argument in enumerate(arguments) if "=" in argument and not argument.startswith("-"))
-    return [*arguments[:first], *added, *arguments[first:]]
+    of_experiment = flatten(_settings_of(folders, "experiment", chosen.pop("experiment", "")) or {})
+    added: dict[str, None] = {}
+    for group, option in chosen.items():
+        says, usually = (_settings_of(folders, group, each) for each in (option, str(defaults.get(group))))
+        for key in of_experiment if says is not None else ():
+            place, value = _lookup(says, key)
+            if value is _ABSENT and key.startswith(f"{group}."):
+                added[f"~{place}"] = None
+            elif value is not _ABSENT and value != _lookup(usually, place)[1]:
+                added[f"{place}={_written(value)}"] = None
+    return list(added)
 
 
-def _options_of(folders: list[Path], group: str, option: str, inherited: bool = False) -> dict[str, Any]:
-    """The settings in an option's file by their whole keys; with those of options of the same group that it is made
-    from, if they are asked for.
-    """
-    for folder in folders:
-        path = folder / group / f"{option}.yaml"
-        if path.is_file():
-            found: dict[str, Any] = {}
-            with path.open() as file:
-                own = yaml.safe_load(file)
-            if not isinstance(own, dict):
-                return {}
-            for base in own.pop("defaults", []) if inherited else []:
-                if isinstance(base, str):
-                    found |= _options_of(folders, group, base, inherited)
-            own.pop("defaults", None)
-            is_global = "@package _global_" in path.read_text()
-            return found | flatten(own, "" if is_global else f"{group}.")
-    return {}
+_ABSENT = object()
+
+
+def _lookup(settings: Any, key: str) -> tuple[str, Any]:
+    """What settings say at a key, or at the part of it where they end: that part, and a value or _ABSENT."""
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        if not isinstance(settings, dict):
+            return ".".join(parts[:depth]), settings
+        settings = settings.get(part, _ABSENT)
+    return key, settings
+
+
+def _written(value: Any) -> str:
+    """A value as Hydra reads it back from a command line."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_written(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return override("", value).removeprefix("=") if isinstance(value, str) else json.dumps(value)
+
+
+def _settings_of(folders: list[Path], group: str, option: str) -> dict[str, Any] | None:
+    """The settings in an option's file, with those of the options that it is made from; None if there is no file."""
+    path = next((path for folder in folders if (path := folder / group / f"{option}.yaml").is_file()), None)
+    if path is None:
+        return None
+    own = yaml.safe_load(path.read_text()) or {}
+    if not isinstance(own, dict):
+        return {}
+    found: Any = OmegaConf.create()
+    for base in own.pop("defaults", []):
+        if isinstance(base, str):  # of its group
+            found.merge_with(_settings_of(folders, group, base.partition("@")[0]) or {})
+        for name, part in base.items() if isinstance(base, dict) else ():
+            of_group, at, package = name.removeprefix("/").partition("@")
+            if at:
+                found.merge_with({group: {package: (_settings_of(folders, of_group, part) or {}).get(of_group, {})}})
+    found.merge_with(own if "@package _global_" in path.read_text() else {group: own})
+    if found.get(group) is None:  # penalty=none
+        found[group] = {}
+    return cast(dict[str, Any], OmegaConf.to_container(found))
 
 
 def suggest(key: str, known: dict[str, str]) -> str:
@@ -87,7 +124,7 @@ def known_settings(config_name: str, folders: list[str]) -> dict[str, str]:
         for path in sorted(paths, key=lambda path: path.parent.name in ("experiment", "hparams_search")):
             found.setdefault(path.parent.name, path.stem)
             with contextlib.suppress(yaml.YAMLError):  # in a file of the user's that is not the one at hand
-                found = _options_of([path.parents[1]], path.parent.name, path.stem) | found
+                found = flatten(_settings_of([path.parents[1]], path.parent.name, path.stem) or {}) | found
     left_out = ("defaults", "hydra.", "_target_", "_partial_")
     return {
         key: "" if value is None or "${" in str(value) else json.dumps(value).replace(" ", "").replace('"', "")

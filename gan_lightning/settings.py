@@ -115,7 +115,8 @@ def resolved(settings: DictConfig) -> dict[str, Any]:
 
 def as_of_today(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a run, also of an earlier version, with those that came later as they were without saying so."""
-    settings = {"penalty": None, "augmentation": None, **settings}
+    nothing = {group: None for group in ("penalty", "augmentation") if not settings.get(group)}
+    settings = {**settings, **nothing}
     if isinstance(settings.get("trainer"), dict):
         settings["trainer"] = {"max_time": None, "max_steps": -1, "strategy": "auto", **settings["trainer"]}
     if isinstance(settings.get("gan"), dict):

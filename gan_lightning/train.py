@@ -15,9 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.building import compose
 from gan_lightning.checkpoints import epochs_of, is_between_epochs, read_checkpoint
-from gan_lightning.cli import config_dirs, entry_point, prefer_choices
+from gan_lightning.cli import entry_point
 from gan_lightning.errors import UserError, number, whole_number
 from gan_lightning.mistakes import user_mistakes
+from gan_lightning.options import config_dirs, overrides_of_choices
 from gan_lightning.settings import differences, override, resolved
 from gan_lightning.sweeps.jobs import CHECKPOINT, check_folder, checkpoint_to_go_on_from
 from gan_lightning.sweeps.status import Record, read_results
@@ -341,7 +342,7 @@ def _say_where(settings: DictConfig, more_epochs: int) -> None:
     replaced = ("ckpt_path=", "output_dir=", "hparams_search=", *limits)  # the limits are those of this try
     go_on = [argument for folder in config_dirs(sys.argv) for argument in ("--config-dir", folder)]
     task = list(HydraConfig.get().overrides.task)
-    added = prefer_choices([*go_on, *task])[len(go_on) : -len(task)]  # as it will be again
+    added = overrides_of_choices([*go_on, *task])  # as they will be again
     go_on += [each for each in task if not each.startswith(replaced) and each not in added]
     go_on.append(f"trainer.max_epochs={more_epochs}")
     if _own_checkpoint(settings).exists():

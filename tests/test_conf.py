@@ -11,6 +11,7 @@ from conftest import DRAWS, Run
 from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 
+from gan_lightning.options import prefer_choices
 from gan_lightning.paths import CONF
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name != "hydra")
@@ -51,6 +52,16 @@ def targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
             yield path, node
         for key, child in node.items():
             yield from targets(child, f"{path}.{key}" if path else key)
+
+
+@pytest.mark.parametrize("group", ["augmentation", "model", "objective", "optimizer", "penalty"])
+def test_what_an_experiment_says_of_another_option_of_a_group_is_not_left(group: str) -> None:
+    for experiment in ("cifar10_r3gan", "cifar10_tenth_diffaugment", "first_run", "report_mnist"):
+        for option in OPTIONS[group]:
+            chosen = f"{group}={option}"
+            beside = compose(*prefer_choices([f"experiment={experiment}", chosen]))[group] or {}
+            alone = compose(chosen)[group] or {}
+            assert beside.keys() == alone.keys(), (experiment, chosen)
 
 
 @pytest.mark.parametrize("words", [*together(PARTS), *EXPERIMENTS, ["hparams_search=optuna"]])

@@ -24,6 +24,7 @@ from gan_lightning.building import build, build_callbacks
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.measures.metrics import higher_is_better
 from gan_lightning.mistakes import user_mistakes
+from gan_lightning.options import prefer_choices
 from gan_lightning.settings import but_for_length, override, resolved, short_keys
 from gan_lightning.sweeps.jobs import Job, check_folder, folder_name
 from gan_lightning.sweeps.launcher import LocalLauncher
@@ -116,7 +117,7 @@ class Sweep:
         keys = [each.lstrip("+").partition("=")[0] for each in swept]
         if self._config.callbacks.get("results") is not None:
             place.append(f"++callbacks.results.hyperparameters=[{','.join(keys)}]")
-        overrides = [*fixed, *swept, *place]
+        overrides = prefer_choices([*fixed, *swept, *place])
         composed = self._loader.load_sweep_config(self._config, overrides)
         HydraConfig.instance().set_config(composed)  # what the settings may refer to
         with open_dict(composed):

@@ -71,6 +71,18 @@ def test_the_same_command_again_skips_what_is_done_and_more_values_add_to_it(run
 
 
 @pytest.mark.slow
+def test_a_sweep_over_options_of_which_some_have_not_what_the_experiment_says(run: Run) -> None:
+    words = ["experiment=first_run", "trainer=smoke", "dataset.num_train_images=200", "callbacks.samples=null"]
+    outcome = run(*words, "-m", "penalty=none,r1", "output_dir=run")
+    assert outcome.exit_code == 0, outcome.stderr
+    penalties = {name: OmegaConf.load(f"run/penalty-{name}/config.yaml").penalty for name in ("none", "r1")}
+    assert not penalties["none"]
+    assert penalties["r1"].gamma == 1.0
+    command = next(line for line in outcome.stdout.splitlines() if "-m gan_lightning.train" in line)
+    assert "gamma" not in command  # it will be set again
+
+
+@pytest.mark.slow
 def test_without_a_folder_the_same_command_finds_the_same_one(run: Run) -> None:
     words = [word for word in SWEEP if not word.startswith("output_dir")]
     run(*words, "seed=0,1")
