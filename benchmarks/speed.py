@@ -177,14 +177,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Contender]
 
 def dcgan(folder: Path, arguments: argparse.Namespace, precision: str) -> str:
     """How fast networks of DCGAN's size are trained: k = 1, batch 128."""
-    overrides = ["gan.discriminator_steps=1", "dataset.batch_size=128"]
-    overrides += [f"model.{player.lower()}._target_=dcgan.{player}" for player in ("Generator", "Discriminator")]
-    common = ("negative_slope", "activation", "normalization", "conditional")
-    for player, others in {
-        "generator": ("hidden_dims", "latent_distribution", *common),
-        "discriminator": ("hidden_dim", "maxout_dim", "maxout_pieces", "dropout", *common),
-    }.items():
-        overrides += [f"~model.{player}.{other}" for other in others]
+    overrides = ["gan.discriminator_steps=1", "dataset.batch_size=128", "model=dcgan", "model.width=64"]
+    overrides += [f"model.{player}.normalization=batch" for player in ("generator", "discriminator")]
     name = f"dcgan_{precision}"
     contender = Contender(
         f"networks of DCGAN's size, {precision}", timed_training(folder, name, arguments, precision, *overrides)

@@ -6,10 +6,9 @@ import json
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
 
 from gan_lightning.paths import CONF
 from gan_lightning.settings import flatten, override
@@ -83,18 +82,24 @@ def _settings_of(folders: list[Path], group: str, option: str) -> dict[str, Any]
     own = yaml.safe_load(path.read_text()) or {}
     if not isinstance(own, dict):
         return {}
-    found: Any = OmegaConf.create()
+    found: dict[str, Any] = {}
     for base in own.pop("defaults", []):
         if isinstance(base, str):  # of its group
-            found.merge_with(_settings_of(folders, group, base.partition("@")[0]) or {})
+            found = _merged(found, _settings_of(folders, group, base.partition("@")[0]) or {})
         for name, part in base.items() if isinstance(base, dict) else ():
             of_group, at, package = name.removeprefix("/").partition("@")
             if at:
-                found.merge_with({group: {package: (_settings_of(folders, of_group, part) or {}).get(of_group, {})}})
-    found.merge_with(own if "@package _global_" in path.read_text() else {group: own})
-    if found.get(group) is None:  # penalty=none
-        found[group] = {}
-    return cast(dict[str, Any], OmegaConf.to_container(found))
+                of_part = _settings_of(folders, of_group, part) or {}
+                found = _merged(found, {group: {package: of_part.get(of_group, {})}})
+    found = _merged(found, own if "@package _global_" in path.read_text() else {group: own})
+    return {**found, group: found.get(group) or {}}  # of penalty=none there is nothing
+
+
+def _merged(settings: Any, others: Any) -> Any:
+    """Nested settings, and others that win."""
+    if not isinstance(settings, dict) or not isinstance(others, dict):
+        return others
+    return settings | {key: _merged(settings.get(key), value) for key, value in others.items()}
 
 
 def suggest(key: str, known: dict[str, str]) -> str:

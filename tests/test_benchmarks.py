@@ -116,7 +116,7 @@ def test_the_speed_of_all_contenders(tmp_path: Path, script: Script) -> None:
 def test_the_speed_of_larger_networks(tmp_path: Path) -> None:
     speed = importlib.import_module("speed")
     speed.write_images(tmp_path)
-    arguments = Namespace(device="cpu", block=1, rounds=1, option=["+model.generator.width=2"])
+    arguments = Namespace(device="cpu", block=1, rounds=1, option=["model.width=2"])
     line = speed.dcgan(tmp_path, arguments, "32-true")
     assert re.search(r"ms an alternation, [\d,]+ images/s through the discriminator", line)
 

@@ -113,7 +113,6 @@ class Discriminator(base.Discriminator):
         super().__init__()
         whole_number("width", width, at_least=1)
         whole_number("hidden_dim", hidden_dim, at_least=1)
-        classes = classes_of(conditional, num_classes)
         if normalization not in ("none", "batch", "spectral"):
             raise ValueError(f"normalization must be none, batch or spectral, not {normalization!r}")
         (height, breadth), halvings = base.lowest_resolution(image_shape)
@@ -129,12 +128,11 @@ class Discriminator(base.Discriminator):
             channels = wider
         layers += [nn.Flatten(), nn.Linear(channels * height * breadth, hidden_dim), nn.LeakyReLU(SLOPE)]
         self.hidden = nn.Sequential(*layers)
-        self.last: nn.Module = nn.Linear(hidden_dim, 1) if classes is None else Projection(hidden_dim, classes)
+        self.last = Projection(hidden_dim, classes_of(conditional, num_classes))
         if normalization == "spectral":
             self.lipschitz = True
             normalize_spectrally(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) in [-1, 1], and labels (B,) if it takes them, to logits (B,)."""
-        hidden = self.hidden(images)
-        return self.last(hidden, labels) if self.conditional else self.last(hidden).squeeze(1)
+        return self.last(self.hidden(images), labels)

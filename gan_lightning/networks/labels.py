@@ -67,23 +67,24 @@ class BatchNorm2d(nn.BatchNorm2d):
         return (1 + gain) * normalized + offset
 
 
-class Projection(nn.Module):
-    """w · h + s ⟨e_y, h⟩ for features h (B, D) and labels y (B,), to logits (B,): Miyato & Koyama 2018, equation 3.
+class Projection(nn.Linear):
+    """w · h + b of features h (B, D), and where there are classes + s ⟨e_y, h⟩ with labels y (B,), to logits (B,).
 
-    The second term is as large as the first at the start of a training: the scale s is 1 / √D, and 1 under spectral
-    normalisation, which shortens e_y itself.
+    Miyato & Koyama 2018, equation 3. What is added is as large as the rest at the start of a training: the scale s is
+    1 / √D, and 1 under spectral normalisation, which shortens e_y itself.
 
     Args:
         features: D.
-        num_classes: how many classes there are.
+        num_classes: how many classes there are; None for a linear layer that knows none.
     """
 
-    def __init__(self, features: int, num_classes: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(features, 1)
-        self.classes = nn.Embedding(num_classes, features)
+    def __init__(self, features: int, num_classes: int | None) -> None:
+        super().__init__(features, 1)
+        self.classes = None if num_classes is None else nn.Embedding(num_classes, features)
         self.scale = 1 / features**0.5
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        of_class = self.scale * (self.classes(labels) * features).sum(1)
-        return self.linear(features).squeeze(1) + of_class
+    def forward(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        logits = super().forward(features).squeeze(1)
+        if self.classes is None:
+            return logits
+        return logits + self.scale * (self.classes(labels) * features).sum(1)

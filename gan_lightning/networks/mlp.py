@@ -141,7 +141,6 @@ class Discriminator(base.Discriminator):
             whole_number("hidden_dim", width, at_least=1)
         if normalization not in ("none", "batch", "layer", "spectral"):
             raise ValueError(f"normalization must be none, batch, layer or spectral, not {normalization!r}")
-        classes = classes_of(conditional, num_classes)
         self.conditional = conditional
         self.depends_on_batch = normalization == "batch"
         dims = [math.prod(image_shape), *hidden_dims]
@@ -153,7 +152,7 @@ class Discriminator(base.Discriminator):
         if maxout_dim is not None:
             layers += [Maxout(features, maxout_dim, maxout_pieces), Dropout(dropout)]
             features = maxout_dim
-        layers.append(nn.Linear(features, 1) if classes is None else Projection(features, classes))
+        layers.append(Projection(features, classes_of(conditional, num_classes)))
         self.layers = nn.Sequential(*layers)
         if normalization == "spectral":
             self.lipschitz = True
@@ -161,6 +160,4 @@ class Discriminator(base.Discriminator):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) in [-1, 1], and labels (B,) if it takes them, to logits (B,)."""
-        if not self.conditional:
-            return self.layers(images).squeeze(1)
         return self.layers[-1](self.layers[:-1](images), labels)

@@ -207,7 +207,6 @@ class Discriminator(base.Discriminator):
     ) -> None:
         super().__init__()
         whole_number("blocks", blocks, at_least=1)
-        classes = classes_of(conditional, num_classes)
         resolutions = _resolutions(image_shape, width, max_width)
         num_blocks = blocks * len(resolutions)
         self.conditional = conditional
@@ -222,10 +221,9 @@ class Discriminator(base.Discriminator):
             channels = wider
         self.layers = nn.Sequential(*layers)
         self.basis = nn.Parameter(torch.randn(channels, height, breadth) / math.sqrt(height * breadth))
-        self.last: nn.Module
-        self.last = _initialised(nn.Linear(channels, 1)) if classes is None else Projection(channels, classes)
+        self.last = _initialised(Projection(channels, classes_of(conditional, num_classes)))
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) around [-1, 1], and labels (B,) if it takes them, to logits (B,)."""
         hidden = (self.layers(images) * self.basis).sum((2, 3))
-        return self.last(hidden, labels) if self.conditional else self.last(hidden).squeeze(1)
+        return self.last(hidden, labels)

@@ -157,7 +157,6 @@ class Discriminator(base.Discriminator):
     ) -> None:
         super().__init__()
         whole_number("width", width, at_least=1)
-        classes = classes_of(conditional, num_classes)
         _, halvings = base.lowest_resolution(image_shape)
         self.conditional = conditional
         self.blocks = nn.Sequential(
@@ -166,11 +165,11 @@ class Discriminator(base.Discriminator):
             *(_DownBlock(width, width, halves=False) for _ in range(2)),
             nn.ReLU(),
         )
-        self.last: nn.Module = _initialised(nn.Linear(width, 1)) if classes is None else Projection(width, classes)
+        self.last = _initialised(Projection(width, classes_of(conditional, num_classes)))
         normalize_spectrally(self)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) in [-1, 1], and labels (B,) if it takes them, to logits (B,)."""
         hidden = self.blocks(images).sum((2, 3))
-        return self.last(hidden, labels) if self.conditional else self.last(hidden).squeeze(1)
+        return self.last(hidden, labels)

@@ -15,5 +15,5 @@ def normalize_spectrally(network: nn.Module) -> None:
     for layer in list(network.modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
             spectral_norm(layer)
-        elif isinstance(layer, Projection):
+        if isinstance(layer, Projection):
             layer.scale = 1.0

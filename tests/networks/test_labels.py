@@ -56,14 +56,20 @@ def test_a_projection_is_one_linear_layer_a_class() -> None:
     projection, features = Projection(16, 3), torch.randn(4, 16)
     logits = projection(features, LABELS)
     for n, label in enumerate(LABELS):
-        weight = projection.linear.weight[0] + projection.classes.weight[label] / 4
-        torch.testing.assert_close(logits[n], weight @ features[n] + projection.linear.bias[0])
+        weight = projection.weight[0] + projection.classes.weight[label] / 4
+        torch.testing.assert_close(logits[n], weight @ features[n] + projection.bias[0])
+
+
+def test_without_classes_a_projection_is_one_linear_layer() -> None:
+    projection, features = Projection(16, None), torch.randn(4, 16)
+    torch.testing.assert_close(projection(features), features @ projection.weight[0] + projection.bias)
+    assert projection.state_dict().keys() == {"weight", "bias"}
 
 
 def test_both_terms_of_a_projection_are_of_one_size() -> None:
     torch.manual_seed(0)
     projection, features = Projection(400, 10), torch.randn(2000, 400)
-    plain = projection.linear(features).squeeze(1)
+    plain = features @ projection.weight[0] + projection.bias
     of_class = projection(features, torch.arange(2000) % 10) - plain
     assert 0.5 < of_class.std() / plain.std() < 2
 

@@ -15,7 +15,7 @@ def test_the_largest_singular_value_of_each_weight_is_1() -> None:
     images, labels = torch.randn(4, 3, 4, 4), torch.arange(4)
     for _ in range(100):
         projection(network(images), labels)
-    for layer in (network[0], network[2], projection.linear, projection.classes):
+    for layer in (network[0], network[2], projection, projection.classes):
         weight = layer.weight.flatten(1)
         torch.testing.assert_close(matrix_norm(weight, 2), torch.tensor(1.0), atol=1e-3, rtol=0)
 
@@ -35,6 +35,6 @@ def test_both_terms_of_a_projection_are_of_one_size() -> None:
     torch.manual_seed(0)
     projection, features = Projection(400, 10), torch.randn(2000, 400)
     normalize_spectrally(projection)
-    plain = projection.linear(features).squeeze(1)
+    plain = features @ projection.weight[0] + projection.bias
     of_class = projection(features, torch.arange(2000) % 10) - plain
     assert 0.5 < of_class.std() / plain.std() < 2
