@@ -38,6 +38,7 @@ def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer, dict[
     from hydra.utils import instantiate
     from lightning.pytorch import seed_everything
 
+    from gan_lightning.loop.checkpoint_files import WholeCheckpoints
     from gan_lightning.loop.precision import best_precision
     from gan_lightning.objectives import Objective
     from gan_lightning.penalties import Penalty
@@ -82,6 +83,7 @@ def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer, dict[
         # In each step only one of the two players has gradients.
         strategy="ddp_find_unused_parameters_true" if strategy == "ddp" else strategy,
         callbacks=list(callbacks.values()),
+        plugins=[WholeCheckpoints()],
         logger=[logger for logger in loggers.values() if logger is not None],
         _convert_="all",
     )

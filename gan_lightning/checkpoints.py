@@ -7,6 +7,7 @@ the user vouches for.
 
 import inspect
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 from gan_lightning.building import build_player, locate, target_of
 from gan_lightning.errors import UserError, one_line, true_or_false, whole_number
 from gan_lightning.mistakes import LIBRARIES
-from gan_lightning.paths import expand, with_numbers
+from gan_lightning.paths import LAST_CHECKPOINT, ONE_BEFORE, expand, with_numbers
 from gan_lightning.settings import as_of_today
 
 if TYPE_CHECKING:
     from torch import nn
+
+log = logging.getLogger(__name__)
 
 OURS = {
     "dataset": "gan_lightning.data",
@@ -66,9 +69,24 @@ def _runs_in(folder: Path) -> list[Path]:
 def read_checkpoint(path: str) -> dict[str, Any]:
     """A checkpoint of this project, read as data: nothing in the file is run.
 
+    In place of a run's last one that is damaged it is the one before, if that was kept; a line says so. Under `path` it
+    has the path of the file that was read.
+
     Raises:
         UserError: if there is no such file, it cannot be read, or it is not a checkpoint of this project.
     """
+    try:
+        return _read(path)
+    except UserError as damage:
+        before = Path(path).with_name(ONE_BEFORE)
+        if not (Path(path).name == LAST_CHECKPOINT and Path(path).is_file() and before.is_file()):
+            raise
+        checkpoint = _read(str(before))
+        log.warning("%s; the one before it is used, %s", damage, before)
+        return checkpoint
+
+
+def _read(path: str) -> dict[str, Any]:
     import torch  # not needed to find the configuration
 
     if not Path(path).is_file():

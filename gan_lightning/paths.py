@@ -8,6 +8,8 @@ PACKAGE = Path(__file__).parent
 """Where the package is."""
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 """The configuration folder: inside an installed package, beside it in a checkout."""
+LAST_CHECKPOINT, ONE_BEFORE = "last.ckpt", "before_last.ckpt"
+"""In a run's folder `checkpoints`: what it goes on from, and what that was before, kept until the next is written."""
 
 
 def expand(pattern: str) -> list[Path]:

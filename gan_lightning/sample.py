@@ -23,8 +23,9 @@ def main(settings: DictConfig) -> None:
         raise UserError("which checkpoint? ckpt=… takes a run's folder, such as outputs/mnist5k/…, or a checkpoint")
     path = Path(str(settings.ckpt))
     output = Path(str(settings.output))
-    if not output.suffix or output.is_dir():
-        raise UserError(f"output must be the file of a picture, such as {output}/samples.png, not {settings.output}")
+    if output.suffix != ".png" or output.is_dir():
+        right = output.with_suffix(".png") if output.suffix else output / "samples.png"
+        raise UserError(f"output must be the file of a picture, such as {right}, not {settings.output}")
     checkpoint = read_checkpoint(str(path / "checkpoints" / "last.ckpt" if path.is_dir() else path))
     check_trust(checkpoint["hyper_parameters"], ["generator"], as_list(settings.trust))
 

@@ -1,5 +1,6 @@
 """Train a GAN: `python -m gan_lightning.train key=value …`; `--help` lists the keys."""
 
+import contextlib
 import logging
 import math
 import os
@@ -19,9 +20,10 @@ from gan_lightning.cli import entry_point
 from gan_lightning.errors import UserError, number, whole_number
 from gan_lightning.mistakes import user_mistakes
 from gan_lightning.options import config_dirs, overrides_of_choices
-from gan_lightning.settings import differences, override, resolved
-from gan_lightning.sweeps.jobs import CHECKPOINT, check_folder, checkpoint_to_go_on_from
-from gan_lightning.sweeps.status import Record, read_results
+from gan_lightning.settings import differences, override, read_settings, resolved
+from gan_lightning.sweeps.jobs import CHECKPOINT, check_folder, checkpoint_to_go_on_from, remove_try
+from gan_lightning.sweeps.status import Record, alone_in, read_results
+from gan_lightning.whole_files import write_text
 from gan_lightning.wording import counted
 
 if TYPE_CHECKING:
@@ -41,9 +43,13 @@ def main(settings: DictConfig) -> float | None:
     Returns:
         The outcome that `optimized_metric` names, for the sweep that this run may be a job of; NaN if it diverged.
     """
-    if HydraConfig.get().mode != RunMode.MULTIRUN:
-        return train(settings)
+    for name in ("output_dir", "data_dir"):
+        if not settings[name]:
+            raise UserError(f"{name} is empty; to use the current folder, say {name}=.")
     folder = Path(os.path.relpath(HydraConfig.get().runtime.output_dir))
+    if HydraConfig.get().mode != RunMode.MULTIRUN:
+        with alone_in(folder) if _is_first_process() else contextlib.nullcontext():
+            return train(settings)
     composed = resolved(settings)
     check_folder(folder, composed)
     with Record(folder, list(HydraConfig.get().overrides.task)) as record:
@@ -54,9 +60,6 @@ def main(settings: DictConfig) -> float | None:
 
 def train(settings: DictConfig, record: Record | None = None) -> float | None:
     """One run; :func:`main` says what is returned."""
-    for folder in ("output_dir", "data_dir"):
-        if not settings[folder]:
-            raise UserError(f"{folder} is empty; to use the current folder, say {folder}=.")
     output_dir = Path(HydraConfig.get().runtime.output_dir)
     settings.output_dir = os.path.relpath(output_dir)
     auto = settings.ckpt_path == "auto"
@@ -64,6 +67,8 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
         settings.ckpt_path = str(_own_checkpoint(settings)) if _own_checkpoint(settings).exists() else None
     # Lightning is imported from here on, not above, because it takes seconds: --help and mistyped keys need not wait.
     checkpoint = None if settings.ckpt_path is None else read_checkpoint(str(settings.ckpt_path))
+    if checkpoint is not None:
+        settings.ckpt_path = checkpoint["path"]
     _quieten_lightning()
     from gan_lightning.callbacks.evaluation import Evaluation
     from gan_lightning.players.protocol import initialise_from
@@ -88,7 +93,7 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
     if (evaluation := Evaluation.among(callbacks.values())) is not None:
         evaluation.prepare(trainer, data, gan)  # the last of the checks: it may train a classifier
     if trainer.is_global_zero:
-        _claim(output_dir, settings)
+        write_text(output_dir / "config.yaml", OmegaConf.to_yaml(settings))
         _introduce(settings, gan, data, trainer)
     _fit(settings, gan, data, trainer)
     if not trainer.is_global_zero:
@@ -215,20 +220,20 @@ def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
 
     Args:
         settings: all of them.
-        auto: whether a run is to start anew in its folder if it ended there before its first checkpoint.
+        auto: whether a run is to go on in its folder, or start anew if it ended there before its first checkpoint.
     """
     import torch
-    from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
     trainer = settings.trainer
-    first_rank = rank_zero_only.rank == 0  # type: ignore[attr-defined]  # the others may start later
     if HydraConfig.get().mode != RunMode.MULTIRUN and Path(settings.output_dir, "multirun.yaml").exists():
         raise UserError(f"{settings.output_dir} holds a sweep; choose another output_dir")
-    held = Path(settings.output_dir, "config.yaml")
-    if first_rank and held.exists() and not _goes_on_in_its_folder(settings):
-        if not auto or list(Path(settings.output_dir).rglob("*.ckpt")):
-            raise _already_holds_a_run(settings)
-        held.unlink()
+    folder = Path(settings.output_dir)
+    if _is_first_process() and (folder / "config.yaml").exists() and not _goes_on_in_its_folder(settings):
+        ended_early = not list(folder.rglob("*.ckpt"))
+        if not ended_early or not (auto or not differences(read_settings(folder), resolved(settings))):
+            go_on = ", or go on with that one: ckpt_path=auto" if _own_checkpoint(settings).exists() else ""
+            raise UserError(f"{folder} already holds a run; choose another output_dir{go_on}")
+        remove_try(folder)
     for key in ("optimizer.lr", "optimizer.generator.lr", "optimizer.discriminator.lr"):
         rate = OmegaConf.select(settings, key, default=0)
         if not OmegaConf.is_dict(rate):  # a schedule, say
@@ -265,19 +270,10 @@ def _goes_on_in_its_folder(settings: DictConfig) -> bool:
     return Path(str(settings.ckpt_path)).resolve().is_relative_to(Path(settings.output_dir).resolve())
 
 
-def _already_holds_a_run(settings: DictConfig) -> UserError:
-    go_on = ", or go on with that one: ckpt_path=auto" if _own_checkpoint(settings).exists() else ""
-    return UserError(f"{settings.output_dir} already holds a run; choose another output_dir{go_on}")
-
-
-def _claim(output_dir: Path, settings: DictConfig) -> None:
-    """Write config.yaml, which makes the folder this run's; of two runs that want it, one gets it."""
-    output_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with (output_dir / "config.yaml").open("w" if _goes_on_in_its_folder(settings) else "x") as file:
-            OmegaConf.save(settings, file)
-    except FileExistsError:
-        raise _already_holds_a_run(settings) from None
+def _is_first_process() -> bool:
+    """Whether this is the only process of a training, or the first of several: their folder is its concern."""
+    numbers = [os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ]
+    return numbers[:1] in ([], ["0"])
 
 
 def _quieten_lightning() -> None:

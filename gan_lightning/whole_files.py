@@ -1,21 +1,58 @@
 """Files that are whole or not there."""
 
+import contextlib
 import json
 import math
+import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+UNFINISHED = ".unfinished"
+"""How the name ends under which a file is written before it is whole."""
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write, in a folder made if it is missing, that appears under its name only when it is complete.
+
+    It is written beside that name, on the same file system, brought to the disk, and renamed. Whatever goes wrong
+    before leaves what had the name.
+
+    Raises:
+        OSError: if it cannot be written, because the disk is full, say; its `filename` is `path`.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as reason:
+        if reason.errno is None:  # a library's answer to what it was to write
+            raise
+        raise OSError(reason.errno, reason.strerror, str(path)) from reason
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what processes that were killed left in a folder, and below it; none may be at work there now."""
+    for path in folder.rglob(f".*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a file, in a folder made if it is missing; it appears under its name only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(content)
-    unfinished.replace(path)
+    """Write a whole file of text."""
+    with whole_file(path) as file:
+        file.write(content.encode())
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file of JSON in that way; a number that is NaN or infinite, which JSON does not know, becomes null."""
+    """Write a whole file of JSON; a number that is NaN or infinite, which JSON does not know, becomes null."""
     write_text(path, json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n")
 
 

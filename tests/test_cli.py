@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 from conftest import SHORT, Run, assert_same_weights, the_one_line, weights
+from filelock import FileLock
 from omegaconf import OmegaConf
 
 from gan_lightning import __version__, evaluate, report, sample, train
@@ -141,13 +142,23 @@ def test_a_folder_of_any_name_and_the_command_that_goes_on_in_it(run: Run) -> No
     assert Path(f"out/{name}/samples/epoch_0002.png").exists()
 
 
-def test_of_two_runs_that_want_a_folder_one_gets_it(run: Run) -> None:
-    """Also before either of them has a checkpoint: the folder is claimed as training begins."""
+def test_of_two_processes_that_want_a_folder_one_gets_it(run: Run) -> None:
+    Path("run").mkdir()
+    with FileLock("run/.lock"):
+        assert "another process is at work in run" in the_one_line(run(*SHORT, "trainer.max_epochs=1"))
+    assert not Path("run", "config.yaml").exists()
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_is_begun_anew_by_the_same_command(run: Run) -> None:
     with pytest.raises(RuntimeError, match="plug"):
         run(*SHORT, "trainer.max_epochs=1", "+callbacks.plug={_target_: plugs.Crash, after: 1}")
-    line = the_one_line(run(*SHORT, "trainer.max_epochs=1"))
+    line = the_one_line(run(*SHORT, "trainer.max_epochs=1", "seed=1"))
     assert "run already holds a run" in line
     assert "ckpt_path" not in line  # there is none to go on from
+    left = {path.name for path in Path("run").glob("events.*")}
+    assert run(*SHORT, "trainer.max_epochs=1").exit_code == 0
+    assert not left & {path.name for path in Path("run").glob("events.*")}
+    assert "already holds a run" in the_one_line(run(*SHORT, "trainer.max_epochs=1"))  # now it is whole
 
 
 def test_a_sweep_over_several_devices_is_refused(run: Run) -> None:

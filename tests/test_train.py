@@ -28,6 +28,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gan_lightning import sample
 from gan_lightning.callbacks.statistics import TAGS as ALL_TAGS
 from gan_lightning.data.mnist5k import MNIST5k
 
@@ -51,11 +52,15 @@ def test_what_a_run_leaves_behind(run: Run) -> None:
     assert outcome.exit_code == 0, outcome.stderr
     folder = Path("run")
     assert {path.name for path in folder.iterdir() if not path.name.startswith("events.out.tfevents")} == {
-        "checkpoints", "config.yaml", "hparams.yaml", "loss_curves.png", "metrics.json", "real_and_fake.png",
-        "samples", "train.log", "training.gif",
+        ".lock", "checkpoints", "config.yaml", "hparams.yaml", "loss_curves.png", "metrics.json",
+        "real_and_fake.png", "samples", "train.log", "training.gif",
     }  # fmt: skip
     assert {path.name for path in (folder / "samples").iterdir()} == {f"epoch_000{n}.png" for n in (1, 2, 3)}
-    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"last.ckpt", "epoch_0002.ckpt"}
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {
+        "last.ckpt",
+        "before_last.ckpt",
+        "epoch_0002.ckpt",
+    }
     assert OmegaConf.load(folder / "config.yaml").dataset.batch_size == 8
     for picture in folder.rglob("*.png"):
         pixels = np.asarray(Image.open(picture).convert("L"))
@@ -173,6 +178,34 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on_bit_for_bit(after: int, nam
     expected, resumed = events(str(whole)), events("run")
     for tag in TAGS.values():
         assert [(e.step, e.value) for e in resumed.Scalars(tag)] == [(e.step, e.value) for e in expected.Scalars(tag)]
+
+
+def test_a_checkpoint_every_so_many_minutes(run: Run, whole: Path) -> None:
+    always = "callbacks.last_checkpoint.every_n_minutes=0"
+    with pytest.raises(RuntimeError, match="plug"):
+        run(*SHORT, "trainer.max_epochs=3", always, "+callbacks.plug={_target_: plugs.Crash, after: 8}")
+    assert torch.load("run/checkpoints/last.ckpt", weights_only=True)["alternations"] == 8
+    outcome = run(*SHORT, "trainer.max_epochs=3", "ckpt_path=auto")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert_same_weights(weights(whole / "checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK", None])
+def test_for_a_last_checkpoint_that_is_damaged_there_is_the_one_before(
+    damage: bytes | None, run: Run, whole: Path
+) -> None:
+    run(*SHORT, "trainer.max_epochs=2")
+    last = Path("run/checkpoints/last.ckpt")
+    last.write_bytes(last.read_bytes()[:-100] if damage is None else damage)
+    outcome = run(*SHORT, "trainer.max_epochs=3", "ckpt_path=auto")
+    assert outcome.exit_code == 0, outcome.stderr
+    said = "run/checkpoints/last.ckpt is not a checkpoint, or it is damaged; the one before it is used"
+    assert said in outcome.stdout + outcome.stderr
+    assert_same_weights(weights(whole / "checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
+    last.write_bytes(b"")
+    assert "64 samples" in run("ckpt=run", entry_point=sample).stdout
+    Path("run/checkpoints/before_last.ckpt").unlink()
+    assert "damaged" in the_one_line(run("ckpt=run", entry_point=sample))
 
 
 def test_a_run_interrupted_in_its_last_alternation_is_simply_done(run: Run) -> None:

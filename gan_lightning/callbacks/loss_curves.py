@@ -6,6 +6,7 @@ from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 
 from gan_lightning.callbacks.picture import Picture
+from gan_lightning.whole_files import whole_file
 
 ANSWERS = {
     "mean answer of D": {"real_probability": "real images", "fake_probability": "generated images"},
@@ -43,4 +44,5 @@ class LossCurves(Picture):
             axes.set_ylabel(title)
             axes.grid(alpha=0.3)
             axes.legend()
-        figure.savefig(self.path, dpi=120)
+        with whole_file(self.path) as file:
+            figure.savefig(file, dpi=120)

@@ -11,6 +11,7 @@ from gan_lightning.callbacks.picture import Picture
 from gan_lightning.errors import whole_number
 from gan_lightning.players.protocol import takes_labels
 from gan_lightning.players.sampling import draw, grid_of_classes, labels_to_draw
+from gan_lightning.whole_files import whole_file
 
 
 class RealAndFake(Picture):
@@ -49,7 +50,8 @@ class RealAndFake(Picture):
             axes.imshow(picture.permute(1, 2, 0).numpy())
             axes.set_title(title)
             axes.axis("off")
-        figure.savefig(self.path, dpi=120)
+        with whole_file(self.path) as file:
+            figure.savefig(file, dpi=120)
 
 
 def _spread(size: int, number: int) -> Tensor:

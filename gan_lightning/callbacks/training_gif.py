@@ -8,6 +8,7 @@ from PIL import Image
 
 from gan_lightning.callbacks.picture import Picture
 from gan_lightning.errors import number
+from gan_lightning.whole_files import whole_file
 
 
 class TrainingGif(Picture):
@@ -35,4 +36,6 @@ class TrainingGif(Picture):
             return
         first, *others = [Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE) for path in grids]
         each = min(500, int(1000 * self.seconds / len(grids)))
-        first.save(self.path, save_all=True, append_images=others, duration=[each] * len(others) + [2000], loop=0)
+        durations = [each] * len(others) + [2000]
+        with whole_file(self.path) as file:
+            first.save(file, "gif", save_all=True, append_images=others, duration=durations, loop=0)

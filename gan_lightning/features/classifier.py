@@ -16,6 +16,7 @@ from tqdm import tqdm
 from gan_lightning.data.base import ImageDataModule
 from gan_lightning.errors import UserError
 from gan_lightning.features.space import Description, FeatureSpace, describe, fingerprint
+from gan_lightning.whole_files import remove_unfinished, whole_file
 
 NUM_POINTS_DIMS = 128
 """D, the dimensions of the feature space; few, so that a Fréchet distance needs few images."""
@@ -178,9 +179,9 @@ def _make(path: Path, made_from: str, data: ImageDataModule) -> dict[str, Any]:
             return kept
         classifier = train_classifier(data)
         kept = {"made_from": made_from, "weights": classifier.state_dict(), "accuracy": _accuracy(classifier, data)}
-        unfinished = path.with_suffix(".tmp")
-        torch.save(kept, unfinished)
-        unfinished.replace(path)
+        remove_unfinished(path.parent)
+        with whole_file(path) as file:
+            torch.save(kept, file)
         return kept
 
 

@@ -12,6 +12,7 @@ from torchvision.utils import make_grid
 from gan_lightning.data.pixels import from_uint8, to_uint8
 from gan_lightning.players.judge import Judge
 from gan_lightning.players.protocol import call, evaluating, sample_latent, takes_labels
+from gan_lightning.whole_files import whole_file
 
 
 @torch.no_grad()
@@ -77,4 +78,5 @@ def grid_of_classes(images: Tensor, labels: Tensor, columns: int = 8) -> Tensor:
 
 def save_png(picture: Tensor, path: Path) -> None:
     """Write a picture (3, H, W), bytes."""
-    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(path)
+    with whole_file(path) as file:
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(file, "png")

@@ -11,7 +11,7 @@ from gan_lightning.reports.page import MADE_BY, page, png
 from gan_lightning.reports.pictures import draw_curves, draw_effect, draw_side_by_side
 from gan_lightning.reports.runs import equilibrium_of, find_runs, read_curves
 from gan_lightning.reports.tables import markdown, write_csv
-from gan_lightning.whole_files import write_text
+from gan_lightning.whole_files import whole_file, write_text
 
 PAGE = "index.html"
 
@@ -60,9 +60,10 @@ def write_report(patterns: list[str], folder: Path, metric: str | None = None) -
 
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / PAGE, text)  # first, for it says that the folder is that of a report
-    (folder / "table.md").write_text(table)
+    write_text(folder / "table.md", table)
     write_csv(folder / "results.csv", runs)
     for name, picture in others.items():
-        (folder / f"{name.replace('/', '_').replace(' ', '_')}.png").write_bytes(picture)
+        with whole_file(folder / f"{name.replace('/', '_').replace(' ', '_')}.png") as file:
+            file.write(picture)
     left_out = "".join(f"left out: {line}\n" for line in damaged)
     return f"{table}\n{left_out}page: {folder / PAGE}"

@@ -1,24 +1,27 @@
 """The tables of a report, as CSV and as Markdown."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from gan_lightning.reports.comparison import Group, caveat, metrics_of
 from gan_lightning.reports.names import shown
 from gan_lightning.reports.runs import MISSING, Run
+from gan_lightning.whole_files import write_text
 
 
 def write_csv(path: Path, runs: Sequence[Run]) -> None:
     """Every run, a row each: its number, folder and state, all its hyperparameters and all its numbers."""
     hyperparameters = dict.fromkeys(key for run in runs for key in run.hyperparameters)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["trial", "folder", "state", *hyperparameters, *metrics_of(runs), "error"])
-        writer.writeheader()
-        for run in runs:
-            settings = {key: "null" if value is None else value for key, value in run.hyperparameters.items()}
-            place = {"trial": run.number, "folder": run.folder, "state": run.state, "error": run.error}
-            writer.writerow(place | settings | run.results)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, ["trial", "folder", "state", *hyperparameters, *metrics_of(runs), "error"])
+    writer.writeheader()
+    for run in runs:
+        settings = {key: "null" if value is None else value for key, value in run.hyperparameters.items()}
+        place = {"trial": run.number, "folder": run.folder, "state": run.state, "error": run.error}
+        writer.writerow(place | settings | run.results)
+    write_text(path, text.getvalue())
 
 
 def plus_minus(group: Group) -> str:

@@ -14,6 +14,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.reports.event_files import read_events
 from gan_lightning.settings import but_for_length, differences, read_settings
 from gan_lightning.sweeps.status import LOGS, STATUS, State, read_results, read_status
+from gan_lightning.whole_files import UNFINISHED
 
 CHECKPOINT, BEST = Path("checkpoints", "last.ckpt"), Path("checkpoints", "best.ckpt")
 LONGEST_NAME = 120
@@ -73,7 +74,8 @@ def check_folder(folder: Path, settings: dict[str, Any]) -> None:
         UserError: if it is anything else.
     """
     read_results(folder)
-    if read_status(folder)["state"] is State.WAITING and {path.name for path in _entries(folder)} - LOGS:
+    others = [path for path in _entries(folder) if path.name not in LOGS and path.suffix != UNFINISHED]
+    if read_status(folder)["state"] is State.WAITING and others:
         raise UserError(f"{folder} holds files that no job of a sweep has left; choose another output_dir")
     if (folder / "config.yaml").exists() and (changed := _changes(read_settings(folder), settings)):
         raise UserError(f"{folder} holds a run with other settings: {', '.join(changed)}; choose another output_dir")
@@ -101,14 +103,19 @@ def checkpoint_to_go_on_from(folder: Path, settings: dict[str, Any]) -> Path | N
     with contextlib.suppress(UserError):  # of a checkpoint that is damaged
         if own.exists() and _epochs(own) < max_epochs:
             return own
-    for name in ("config.yaml", *(path.name for path in folder.glob("events.out.tfevents.*"))):
-        (folder / name).unlink(missing_ok=True)
-    for name in ("samples", "csv", "checkpoints"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    remove_try(folder)
     if (shorter := _shorter_run(folder, settings)) is None:
         return None
     _copy_records(shorter, folder)
     return shorter / CHECKPOINT
+
+
+def remove_try(folder: Path) -> None:
+    """Remove what a run left that is to begin anew."""
+    for name in ("config.yaml", *(path.name for path in folder.glob("events.out.tfevents.*"))):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("samples", "csv", "checkpoints"):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _epochs(checkpoint: Path) -> int:

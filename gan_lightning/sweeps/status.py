@@ -3,6 +3,7 @@
 import contextlib
 import time
 import traceback
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from gan_lightning.errors import UserError, one_line
-from gan_lightning.whole_files import read_json, write_json
+from gan_lightning.whole_files import read_json, remove_unfinished, write_json, write_text
 
 LOCK, STATUS, RESULTS, TRACEBACK = ".lock", "status.json", "metrics.json", "traceback.txt"
 CONSOLE = "console.txt"
 """What a job printed, where several run side by side."""
 NUMBERS = "jobs.json"
 """In a sweep's folder: the number of each job, by the name of its folder."""
-LOGS = {LOCK, CONSOLE, "train.log", "status.tmp"}
-"""Files that may be there before a job has begun."""
+LOGS = {LOCK, CONSOLE, "train.log"}
+"""Files that may be there before a job has begun, beside unfinished ones."""
 
 
 class State(StrEnum):
@@ -68,6 +69,27 @@ def read_results(folder: Path) -> dict[str, Any]:
     return results
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """While no other process is at work in the folder of a run.
+
+    Raises:
+        UserError: if one is.
+    """
+    lock = FileLock(folder / LOCK, timeout=2)  # who reads a job's status holds it for a moment
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(f"another process is at work in {folder}") from None
+    try:
+        remove_unfinished(folder)
+        yield
+    finally:
+        if not (folder / "config.yaml").exists() and not (folder / STATUS).exists():  # nothing began here
+            (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
 class Record:
     """Keeps a job's `status.json` up to date while the job runs; the lock it holds says that it does.
 
@@ -79,13 +101,10 @@ class Record:
         self.folder = folder
         self.pruned = False
         self._status: dict[str, Any] = {"overrides": overrides, "began": _now()}
-        self._lock = FileLock(folder / LOCK, timeout=2)  # who reads the status holds it for a moment
+        self._lock = alone_in(folder)
 
     def __enter__(self) -> "Record":
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise UserError(f"another process is at work in {self.folder}") from None
+        self._lock.__enter__()
         (self.folder / TRACEBACK).unlink(missing_ok=True)
         self._write(State.RUNNING)
         return self
@@ -97,12 +116,12 @@ class Record:
             completed = State.COMPLETED if (self.folder / RESULTS).exists() else State.INTERRUPTED
             self._write(State.PRUNED if self.pruned else completed)
         elif isinstance(error, Exception):
-            (self.folder / TRACEBACK).write_text("".join(traceback.format_exception(error)))
+            write_text(self.folder / TRACEBACK, "".join(traceback.format_exception(error)))
             self._status["error"] = one_line(error) or type(error).__name__
             self._write(State.FAILED)
         else:  # Ctrl-C, and what Lightning makes of it
             self._write(State.INTERRUPTED)
-        self._lock.release()
+        self._lock.__exit__(None, None, None)
 
     def _write(self, state: State) -> None:
         write_json(self.folder / STATUS, {"state": state, **self._status})

@@ -29,7 +29,7 @@ from gan_lightning.settings import but_for_length, override, resolved, short_key
 from gan_lightning.sweeps.jobs import Job, check_folder, folder_name
 from gan_lightning.sweeps.launcher import LocalLauncher
 from gan_lightning.sweeps.status import LOCK, NUMBERS, STATUS, State, read_results, read_status
-from gan_lightning.whole_files import read_json, write_json
+from gan_lightning.whole_files import read_json, write_json, write_text
 from gan_lightning.wording import counted, time_left
 
 log = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ class Sweep:
 
     def save_config(self) -> None:
         """Write down what was asked for."""
-        OmegaConf.save(self._config, self.folder / "multirun.yaml")
+        write_text(self.folder / "multirun.yaml", OmegaConf.to_yaml(self._config))
 
     def launch(self, jobs: Sequence[Job], side_by_side: int) -> None:
         """Run jobs, in an order in which a shorter one comes before those that it is the beginning of.

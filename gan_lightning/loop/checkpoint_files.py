@@ -1,0 +1,46 @@
+"""How checkpoints reach the disk."""
+
+import contextlib
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins import TorchCheckpointIO
+
+from gan_lightning.paths import LAST_CHECKPOINT, ONE_BEFORE
+from gan_lightning.whole_files import whole_file
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint whole or not at all, and keeps the last one but one: `before_last.ckpt` beside `last.ckpt`.
+
+    Lightning's own way writes it in the folder for temporary files, and moves it from there: from another file system
+    that is a copy over the only checkpoint there is.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            OSError: if it cannot be written; its `filename` is `path`.
+        """
+        path = Path(path)
+        content = io.BytesIO()  # torch says less clearly than the file itself what is the matter with a disk
+        torch.save(checkpoint, content)
+        with whole_file(path) as file:
+            file.write(content.getbuffer())
+            if path.name == LAST_CHECKPOINT and path.exists():
+                _keep(path, path.with_name(ONE_BEFORE))
+
+
+def _keep(path: Path, kept: Path) -> None:
+    """Give a file a second name, under which it stays when the first one gets another."""
+    with contextlib.suppress(FileNotFoundError):
+        kept.unlink()
+    try:
+        os.link(path, kept)
+    except OSError:  # a file system without links
+        shutil.copy(path, kept)
