@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,19 @@ class Signal(Callback):
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: object) -> None:
         if pl_module.alternations == self.after:
             os.kill(os.getpid(), signal.Signals[self.name])
+
+
+class SignalTwice(Signal):
+    """Sends it, and again after a while."""
+
+    def __init__(self, after: int, name: str = "SIGINT", seconds: float = 0.0) -> None:
+        super().__init__(after, name)
+        self.seconds = seconds
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: object) -> None:
+        for _n in range(2):
+            super().on_train_batch_end(trainer, pl_module)
+            time.sleep(self.seconds)
 
 
 class Crash(Callback):

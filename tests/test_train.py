@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -178,6 +179,47 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on_bit_for_bit(after: int, nam
     expected, resumed = events(str(whole)), events("run")
     for tag in TAGS.values():
         assert [(e.step, e.value) for e in resumed.Scalars(tag)] == [(e.step, e.value) for e in expected.Scalars(tag)]
+
+
+@pytest.mark.parametrize(("seconds", "alternations"), [(0, 7), (1.1, None)])
+def test_a_second_signal_stops_at_once_unless_it_is_the_same_one(
+    seconds: float, alternations: int | None, run: Run
+) -> None:
+    plug = f"+callbacks.plug={{_target_: plugs.SignalTwice, after: 7, seconds: {seconds}}}"
+    outcome = run(*SHORT, "trainer.max_epochs=1", "trainer.max_epochs=2", plug)
+    assert outcome.exit_code == 130
+    last = torch.load("run/checkpoints/last.ckpt", weights_only=True)["alternations"]
+    assert last == (alternations or 5)  # of the epoch before
+
+
+def test_a_slurm_job_that_has_to_make_room_is_queued_again_and_goes_on(
+    run: Run, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scontrol = tmp_path / "bin" / "scontrol"
+    scontrol.parent.mkdir()
+    scontrol.write_text(f"#!/bin/sh\necho $@ > {tmp_path}/asked\n")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", str(scontrol.parent), prepend=os.pathsep)
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    words = (*SHORT, "trainer.max_epochs=3", "ckpt_path=auto")
+    outcome = run(*words, "+callbacks.plug={_target_: plugs.Signal, after: 7, name: SIGUSR1}")
+    assert outcome.exit_code == 130
+    assert (tmp_path / "asked").read_text() == "requeue 17\n"
+    assert run(*words).exit_code == 0
+    assert_same_weights(weights(whole / "checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
+
+
+def test_who_waits_for_a_job_that_makes_room_is_told_once_its_checkpoint_is_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    there = []
+    before = signal.signal(signal.SIGUSR2, lambda *_: there.append(Path("run/checkpoints/last.ckpt").exists()))
+    try:
+        run(*SHORT, "trainer.max_epochs=1", "+callbacks.plug={_target_: plugs.Signal, after: 2, name: SIGUSR2}")
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert there == [True]
 
 
 def test_a_checkpoint_every_so_many_minutes(run: Run, whole: Path) -> None:

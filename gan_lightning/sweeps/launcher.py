@@ -25,6 +25,7 @@ from gan_lightning.wording import counted
 
 log = logging.getLogger(__name__)
 
+STOP = {signal.SIGINT, signal.SIGTERM}
 MEMORY_OF_A_JOB = 2 * 2**30
 PRELOADED = ["gan_lightning.callbacks.results", "gan_lightning.gan", "torchvision"]
 
@@ -78,21 +79,22 @@ class LocalLauncher(Launcher):
         waiting = list(enumerate(job_overrides))
         running: dict[Any, _Running] = {}
         results: dict[int, JobReturn] = {}
-        try:
-            while waiting or running:
-                while waiting and slots:
-                    place, overrides = waiting.pop(0)
-                    with _without_ctrl_c():
-                        started = self._start(place, initial_job_idx + place, overrides, slots.pop(), threads)
-                        running[started.receiver] = started
-                for receiver in multiprocessing.connection.wait(list(running)):
-                    ended = running.pop(receiver)
-                    results[ended.place] = ended.result()
-                    slots.append(ended.slot)
-                    self.on_end(ended.folder)
-        except BaseException:
-            _stop([one.process for one in running.values()])
-            raise
+        with _terminated_like_ctrl_c():
+            try:
+                while waiting or running:
+                    while waiting and slots:
+                        place, overrides = waiting.pop(0)
+                        with _without_ctrl_c():
+                            started = self._start(place, initial_job_idx + place, overrides, slots.pop(), threads)
+                            running[started.receiver] = started
+                    for receiver in multiprocessing.connection.wait(list(running)):
+                        ended = running.pop(receiver)
+                        results[ended.place] = ended.result()
+                        slots.append(ended.slot)
+                        self.on_end(ended.folder)
+            except BaseException:
+                _stop([one.process for one in running.values()])
+                raise
         return [results[place] for place in range(len(job_overrides))]
 
     def _start(self, place: int, number: int, overrides: Sequence[str], slot: str | None, threads: int) -> "_Running":
@@ -147,17 +149,30 @@ def _stop(processes: list[Any]) -> None:
 
 
 @contextlib.contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM, which a cluster or a container sends to the sweep's process, does what Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():  # elsewhere Python allows no handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
 def _without_ctrl_c() -> Iterator[None]:
     """Jobs, and what starts them, do not see Ctrl-C: it is for this process, which asks each job once to end."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     resource_tracker.ensure_running()  # as it starts, it lets Ctrl-C through again
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
 
 
 def _processes() -> Any:
@@ -179,7 +194,7 @@ def _work(job: bytes, environment: dict[str, str], console: Path, sender: Any) -
             os.dup2(file.fileno(), stream.fileno())
     if hasattr(os, "setsid"):
         os.setsid()  # away from the terminal and its Ctrl-C
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
     import torch
 
     torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))

@@ -355,6 +355,25 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(run: Run, tmp_path: Path) -
     assert tables[0] == tables[1]
 
 
+@pytest.mark.slow
+def test_a_sweep_that_is_terminated_writes_what_its_jobs_have_and_goes_on(run: Run, tmp_path: Path) -> None:
+    words = [*SHORT, "-m", "seed=0,1,2", "hydra.launcher.n_jobs=2", "trainer.max_epochs=30"]
+    command = [sys.executable, "-m", "gan_lightning.train", *words]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as sweep:
+        for seed in (0, 1):
+            until(Path(f"run/seed-{seed}/samples/epoch_0002.png").exists)
+        sweep.send_signal(signal.SIGTERM)
+        said, _ = sweep.communicate()
+        assert sweep.returncode == 130, said
+    assert b"Traceback" not in said
+    assert [status(f"seed-{seed}")["state"] for seed in (0, 1)] == ["interrupted"] * 2
+    assert not Path("run/seed-2/config.yaml").exists()
+    outcome = run(*words)
+    assert "3 jobs, 3 completed" in outcome.stdout
+    run(*words[:-4], "seed=0", *words[-1:], "output_dir=whole")
+    assert_same_weights(*(weights(f"{folder}/checkpoints/last.ckpt") for folder in ("run/seed-0", "whole")))
+
+
 def until(true: object, seconds: float = 120) -> None:
     """Wait for something to become true."""
     end = time.monotonic() + seconds
