@@ -1,6 +1,7 @@
 """What every entry point has in common: Hydra composes its settings, and a user's mistake ends in one line."""
 
 import contextlib
+import errno
 import functools
 import logging
 import os
@@ -28,6 +29,13 @@ log = logging.getLogger(__name__)
 MULTIRUN = ("-m", "--multirun")
 EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm", "ray": "ray"}
 """Options that come with a package of their own, and what this project calls it."""
+TO_DO = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room within your share of that disk",
+    errno.EROFS: "let that disk be written, or choose another folder",
+    errno.ENOENT: "was its folder moved or removed?",
+}
+"""What the user can do about a file that cannot be used."""
 TAKES = {"sample": "ckpt", "evaluate": "ckpt", "report": "sweep"}
 """The setting of an entry point that a path alone is meant for."""
 
@@ -121,7 +129,8 @@ def _explain(mistake: Exception, config_name: str, arguments: list[str]) -> str:
     if unknown := re.match(r"Could not override '([^'=]+)", str(mistake)):
         return suggest(unknown[1], known_settings(config_name, config_dirs(arguments)))
     if isinstance(mistake, OSError) and mistake.filename is not None:
-        return f"cannot use {mistake.filename}: {mistake.strerror}"
+        to_do = f"; {TO_DO[mistake.errno]}" if mistake.errno in TO_DO else ""
+        return f"cannot use {os.fsdecode(mistake.filename)}: {mistake.strerror}{to_do}"
     if isinstance(mistake, yaml.MarkedYAMLError) and mistake.problem_mark is not None:
         mark = mistake.problem_mark
         return f"{mark.name}, line {mark.line + 1}: {mistake.problem}"

@@ -17,9 +17,9 @@ from gan_lightning.paths import PACKAGE
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, YAMLError, OSError)
 """What ends in one line: settings that do not compose, or that cannot be; a file that cannot be used."""
 LIBRARIES = {
-    *("PIL", "antlr4", "cloudpickle", "filelock", "fsspec", "hydra", "jinja2", "lightning", "matplotlib"),
-    *("mlxtend", "numpy", "omegaconf", "optuna", "pip", "setuptools", "tensorboard", "torch", "torchmetrics"),
-    *("torchvision", "yaml"),
+    *("PIL", "antlr4", "cloudpickle", "filelock", "fsspec", "hydra", "jinja2", "lightning", "lightning_utilities"),
+    *("matplotlib", "mlxtend", "numpy", "omegaconf", "optuna", "pip", "setuptools", "tensorboard", "torch"),
+    *("torchmetrics", "torchvision", "tqdm", "yaml"),
 }
 """What this project stands on."""
 

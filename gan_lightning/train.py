@@ -6,6 +6,7 @@ import math
 import os
 import shlex
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,12 @@ def _fit(settings: DictConfig, gan: "GAN", data: "ImageDataModule", trainer: "Tr
         log.info("interrupted in epoch %d", trainer.current_epoch + 1)
         _say_where(settings, more_epochs=settings.trainer.max_epochs)
         sys.exit(130)
+    except OSError as reason:
+        if reason.filename is None:  # of a writer that has its file open
+            reason.filename = settings.output_dir
+        logging.raiseExceptions = False  # the log cannot be written either
+        _say_where(settings, more_epochs=settings.trainer.max_epochs)
+        raise
     if trainer.is_global_zero:
         max_epochs = settings.trainer.max_epochs
         ended = trainer.current_epoch >= max_epochs
@@ -279,6 +286,11 @@ def _is_first_process() -> bool:
 def _quieten_lightning() -> None:
     """Leave out what does not concern the user; each line says why."""
     import lightning.pytorch  # noqa: F401  # as it is imported, it sets the level of its logger
+
+    # What stops the thread that writes TensorBoard's file is raised by the next call that wants to write there.
+    threading.excepthook = lambda stopped: (
+        None if isinstance(stopped.exc_value, OSError) else threading.__excepthook__(stopped)
+    )
 
     # The device is in our own first line; the rest are hints at other products.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)

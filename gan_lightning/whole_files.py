@@ -14,7 +14,7 @@ UNFINISHED = ".unfinished"
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write, in a folder made if it is missing, that appears under its name only when it is complete.
+    """A file to write that appears under its name only when it is complete; its folder is made, but not those above.
 
     It is written beside that name, on the same file system, brought to the disk, and renamed. Whatever goes wrong
     before leaves what had the name.
@@ -24,7 +24,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         with unfinished.open("wb") as file:
             yield file
             file.flush()
