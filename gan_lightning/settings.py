@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -160,17 +161,53 @@ def _target_of(node: Any) -> Any:
 def read_settings(folder: Path) -> dict[str, Any]:
     """The settings of the run in a folder, as :func:`resolved` gives them.
 
+    The folder may be a stranger's. A setting may refer to another one, and to nothing else: what a resolver computes,
+    `${oc.env:HOME}` say, would be of the machine that reads it.
+
     Raises:
         UserError: if its `config.yaml` is damaged, or not that of a run.
     """
     path = folder / "config.yaml"
     try:
-        settings = resolved(cast(DictConfig, OmegaConf.load(path)))
-        if {"gan", "model", "dataset", "trainer", "callbacks"} <= settings.keys():
-            return settings
-    except (OSError, ValueError, AttributeError, TypeError, YAMLError, OmegaConfBaseException) as reason:
+        text = path.read_text()
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            raise ValueError("it has aliases, of which a few lines make gigabytes")
+        settings = cast(DictConfig, OmegaConf.create(text))
+        for key, value in flatten(cast(dict[str, Any], OmegaConf.to_container(settings))).items():
+            if key.endswith("_target_") and not isinstance(value, str):
+                raise ValueError(f"{key} names no class")
+            if _needs_resolver(value):
+                raise ValueError(f"{key} would have to be computed")
+        found = resolved(settings)
+    except (
+        OSError,
+        ValueError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+        YAMLError,
+        OmegaConfBaseException,
+    ) as reason:
         raise UserError(f"{path} is damaged: {one_line(reason)}") from reason
-    raise UserError(f"{path} is not that of a run")
+    if not all(isinstance(found.get(group), dict) for group in ("gan", "model", "dataset", "trainer", "callbacks")):
+        raise UserError(f"{path} is not that of a run")
+    return found
+
+
+def without_resolvers(settings: DictConfig) -> DictConfig:
+    """The settings with what resolvers computed in their place, and references among themselves as they are."""
+    plain = settings.copy()
+    for key, value in flatten(cast(dict[str, Any], OmegaConf.to_container(settings))).items():
+        if _needs_resolver(value):
+            computed = OmegaConf.select(settings, key)
+            is_node = OmegaConf.is_config(computed)
+            OmegaConf.update(plain, key, OmegaConf.to_container(computed, resolve=True) if is_node else computed)
+    return plain
+
+
+def _needs_resolver(value: Any) -> bool:
+    """Whether a value, or one in a list, is more than text and references to other settings, such as `${model.width}`."""
+    return "${" in re.sub(r"\$\{[\w.]+\}", "", json.dumps(value))
 
 
 def override(key: str, value: str) -> str:

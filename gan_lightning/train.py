@@ -21,7 +21,7 @@ from gan_lightning.cli import entry_point
 from gan_lightning.errors import UserError, number, whole_number
 from gan_lightning.mistakes import user_mistakes
 from gan_lightning.options import config_dirs, overrides_of_choices
-from gan_lightning.settings import differences, override, read_settings, resolved
+from gan_lightning.settings import differences, override, read_settings, resolved, without_resolvers
 from gan_lightning.sweeps.jobs import CHECKPOINT, check_folder, checkpoint_to_go_on_from, remove_try
 from gan_lightning.sweeps.status import Record, alone_in, read_results
 from gan_lightning.whole_files import write_text
@@ -94,7 +94,7 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
     if (evaluation := Evaluation.among(callbacks.values())) is not None:
         evaluation.prepare(trainer, data, gan)  # the last of the checks: it may train a classifier
     if trainer.is_global_zero:
-        write_text(output_dir / "config.yaml", OmegaConf.to_yaml(settings))
+        write_text(output_dir / "config.yaml", OmegaConf.to_yaml(without_resolvers(settings)))
         _introduce(settings, gan, data, trainer)
     _fit(settings, gan, data, trainer)
     if not trainer.is_global_zero:

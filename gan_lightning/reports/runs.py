@@ -96,20 +96,31 @@ def _read(folder: Path) -> Run:
     if state is State.WAITING:  # no job of a sweep
         state = State.COMPLETED if results else State.INTERRUPTED
     settings: dict[str, Any] = read_settings(folder) if (folder / "config.yaml").exists() else {}
-    trace = folder / TRACEBACK
+    metric = settings.get("optimized_metric")
+    if not isinstance(metric, str | None):
+        raise UserError(f"{folder / 'config.yaml'} is damaged: optimized_metric names no metric")
+    trace = _own(folder, TRACEBACK)
     return Run(
         folder,
         state,
         hyperparameters(settings),
-        settings.get("optimized_metric"),
+        metric,
         results,
         status.get("error", ""),
-        trace.read_text(errors="replace") if trace.exists() else "",
-        max((folder / "samples").glob("epoch_*.png"), default=None),
-        curves if (curves := folder / "loss_curves.png").exists() else None,
+        "" if trace is None else trace.read_text(errors="replace"),
+        max(
+            (path for path in folder.glob("samples/epoch_*.png") if _own(folder, f"samples/{path.name}")), default=None
+        ),
+        _own(folder, "loss_curves.png"),
         status.get("overrides", []),
         f"{number:03}" if isinstance(number, int) else "",
     )
+
+
+def _own(folder: Path, name: str) -> Path | None:
+    """A file of a run, if there is one, and it is no link to another place, which a stranger may have made."""
+    path = folder / name
+    return path if path.is_file() and path.resolve().is_relative_to(folder.resolve()) else None
 
 
 def equilibrium_of(tag: str, runs: Sequence[Run]) -> float | None:

@@ -44,7 +44,7 @@ def read_status(folder: Path) -> dict[str, Any]:
     if not (folder / STATUS).exists():
         return {"state": State.WAITING}
     status = read_json(folder / STATUS)
-    if status is None or status.get("state") not in set(State):
+    if status is None or not _is_status(status):
         raise UserError(f"{folder / STATUS} is damaged; mend it, or choose another output_dir")
     if status["state"] == State.RUNNING:
         with contextlib.suppress(Timeout), FileLock(folder / LOCK, timeout=0):
@@ -55,8 +55,18 @@ def read_status(folder: Path) -> dict[str, Any]:
     return {**status, "state": State(status["state"])}
 
 
-def read_results(folder: Path) -> dict[str, Any]:
-    """The numbers of a finished run; empty if it is not finished.
+def _is_status(status: dict[str, Any]) -> bool:
+    overrides = status.get("overrides", [])
+    texts = [status.get("state"), *(status.get(name, "") for name in ("began", "ended", "error"))]
+    return (
+        isinstance(overrides, list)
+        and all(isinstance(each, str) for each in (*overrides, *texts))
+        and status["state"] in set(State)
+    )
+
+
+def read_results(folder: Path) -> dict[str, float | None]:
+    """The numbers of a finished run, None for what is no number; empty if it is not finished.
 
     Raises:
         UserError: if the file is damaged.
@@ -64,9 +74,13 @@ def read_results(folder: Path) -> dict[str, Any]:
     if not (folder / RESULTS).exists():
         return {}
     results = read_json(folder / RESULTS)
-    if results is None:
+    if results is None or not all(each is None or _is_number(each) for each in results.values()):
         raise UserError(f"{folder / RESULTS} is damaged; mend it, or choose another output_dir")
     return results
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 @contextlib.contextmanager
