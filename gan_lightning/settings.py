@@ -206,7 +206,7 @@ def without_resolvers(settings: DictConfig) -> DictConfig:
 
 
 def _needs_resolver(value: Any) -> bool:
-    """Whether a value, or one in a list, is more than text and references to other settings, such as `${model.width}`."""
+    """Whether a value, or one in a list, is more than text and references to settings, such as `${model.width}`."""
     return "${" in re.sub(r"\$\{[\w.]+\}", "", json.dumps(value))
 
 
