@@ -87,7 +87,7 @@ def row(title: str, runs: list[dict[str, Any]]) -> str:
         deviation = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
         return f"{statistics.fmean(values):.3g}{deviation}" if values else "–"
 
-    names = ("frechet_distance", "precision", "recall", "coverage", "modes", "variety")
+    names = ("frechet_distance", "spatial_frechet_distance", "precision", "recall", "coverage", "modes", "variety")
     ended = [f"{sum(map(how, runs))} of {len(runs)}" for how in (has_collapsed, has_diverged)]
     each = statistics.median(1000 * BATCH_SIZE / run["images_per_second"] for run in runs)
     return f"| {' | '.join([title, *map(mean, names), *ended, f'{each:.0f}'])} |"
@@ -112,10 +112,8 @@ def main() -> None:
     chosen = {title: folder / str(place) for place, title in enumerate(rows) if title in (arguments.rows or rows)}
     for title, place in chosen.items():
         train(place, experiment, rows[title], arguments)
-    print(
-        "| | Fréchet | precision | recall | coverage | classes | variety | collapsed | diverged | ms an alternation |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("| | Fréchet | spatial | precision | recall | coverage | classes | variety | collapsed | diverged | ms |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for title, place in chosen.items():
         print(row(title, results(place, arguments.seeds)))
 

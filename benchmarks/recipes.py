@@ -62,7 +62,7 @@ def train(experiment: str, epochs: int | None, seed: int, folder: Path, options:
     if (folder / "metrics.json").exists():
         return
     length = [] if epochs is None else [f"trainer.max_epochs={epochs}"]
-    overrides = [f"experiment={experiment}", *length, f"seed={seed}", f"output_dir={folder}"]
+    overrides = [f"experiment={experiment}", *length, f"seed={seed}", f"output_dir={folder}", "callbacks=evaluation"]
     run("train", *overrides, *options, "ckpt_path=auto")
 
 
@@ -138,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", metavar="experiment[=epochs]", default=list(RECIPES))
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
-    parser.add_argument("--num-samples", type=int, default=10_000, help="images an evaluation draws (default: 10000)")
+    parser.add_argument("--num-samples", type=int, help="images an evaluation draws (default: 10000; stacked: 26000)")
     parser.add_argument("--folder", type=Path, default=Path("outputs/recipes"), help="another one for other options")
     parser.add_argument("--pictures", type=Path, help="where the curves and the samples of the first seed go")
     parser.add_argument("--option", action="append", default=[], help="a setting for the training; repeatable")
@@ -155,10 +155,11 @@ def main() -> None:
         folders = [arguments.folder / name / str(seed) for seed in range(arguments.seeds)]
         for seed, folder in enumerate(folders):
             train(experiment, int(epochs) if epochs else None, seed, folder, arguments.option)
-        evaluated = arguments.folder / f"{name}_{arguments.seeds}x{arguments.num_samples}"
+        num_samples = arguments.num_samples or (26_000 if experiment.startswith("stacked") else 10_000)  # as PacGAN's
+        evaluated = arguments.folder / f"{name}_{arguments.seeds}x{num_samples}"
         if not is_complete(evaluated / "metrics.json", arguments.seeds):
             (evaluated / "metrics.json").unlink(missing_ok=True)
-            overrides = [f"num_samples={arguments.num_samples}", f"output_dir={evaluated}"]
+            overrides = [f"num_samples={num_samples}", f"output_dir={evaluated}"]
             data_dir = [option for option in arguments.option if option.startswith("data_dir=")]
             run("evaluate", f"ckpt=[{','.join(map(str, folders))}]", *overrides, *data_dir)
         (evaluation,) = json.loads((evaluated / "metrics.json").read_text())["evaluations"]
@@ -168,9 +169,9 @@ def main() -> None:
             arguments.pictures.mkdir(parents=True, exist_ok=True)
             last = max((folders[0] / "samples").glob("epoch_*.png"))
             shutil.copy(last, arguments.pictures / f"{experiment}.png")
+    print(table(evaluations))
     if arguments.pictures:
         draw_curves(first_runs, evaluations, arguments.pictures / "curves.png")
-    print(table(evaluations))
 
 
 if __name__ == "__main__":

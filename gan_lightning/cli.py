@@ -1,6 +1,7 @@
 """What every entry point has in common: Hydra composes its settings, and a user's mistake ends in one line."""
 
 import contextlib
+import difflib
 import errno
 import functools
 import logging
@@ -115,9 +116,10 @@ def _explain(mistake: Exception, config_name: str, arguments: list[str]) -> str:
     """What is wrong, where, and what would be right."""
     if isinstance(mistake, MissingConfigException) and mistake.options is not None and mistake.missing_cfg_file:
         group, _, option = str(mistake.missing_cfg_file).rpartition("/")
-        there_is = ", ".join(sorted(map(str, mistake.options)))
+        close = difflib.get_close_matches(option, mistake.options, n=3, cutoff=0.7)
+        there_is = f"did you mean {' or '.join(close)}?" if close else f"there is {', '.join(sorted(mistake.options))}"
         brings = f"; pip install 'gan-lightning[{EXTRAS[option]}]' brings it" if option in EXTRAS else ""
-        return f"there is no {group} called {option!r}; there is {there_is}{brings}"
+        return f"there is no {group} called {option!r}; {there_is}{brings}"
     if isinstance(mistake, OverrideParseException):
         key, equals, value = mistake.override.partition("=")
         if equals:
@@ -126,6 +128,9 @@ def _explain(mistake: Exception, config_name: str, arguments: list[str]) -> str:
             )
         right = f"{TAKES[config_name]}={key}" if config_name in TAKES else "seed=1"
         return f"{key!r} is no setting; a setting is key=value, such as {right}"
+    if several := re.match(r"Ambiguous value for argument '([^=]+)=([^']*)'", str(mistake)):
+        of_sweep = f", and -m {several[1]}={several[2]} a sweep" if config_name == "config" else ""
+        return f"{several[1]} has several values: a list is {several[1]}=[{several[2]}]{of_sweep}"
     if unknown := re.match(r"Could not override '([^'=]+)", str(mistake)):
         return suggest(unknown[1], known_settings(config_name, config_dirs(arguments)))
     if isinstance(mistake, OSError) and mistake.filename is not None:

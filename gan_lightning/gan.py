@@ -69,15 +69,17 @@ class GAN(ManualOptimization):
         cuda_graph: bool = True,
         seed: int = 0,
     ) -> None:
-        whole_number("discriminator_steps", discriminator_steps, at_least=1)
-        whole_number("alternations_per_step", alternations_per_step, at_least=1)
-        whole_number("seed", seed, at_least=0)
-        true_or_false("simultaneous", simultaneous)
-        true_or_false("cuda_graph", cuda_graph)
+        whole_number("gan.discriminator_steps", discriminator_steps, at_least=1)
+        whole_number("gan.alternations_per_step", alternations_per_step, at_least=1)
+        whole_number("gan.seed", seed, at_least=0)
+        true_or_false("gan.simultaneous", simultaneous)
+        true_or_false("gan.cuda_graph", cuda_graph)
         if discriminator_batches not in ("reuse", "fresh"):
-            raise ValueError(f"discriminator_batches must be reuse or fresh, not {discriminator_batches!r}")
+            raise ValueError(f"gan.discriminator_batches must be reuse or fresh, not {discriminator_batches!r}")
         if not (ema is None or isinstance(ema, ExponentialMovingAverage)):
-            raise ValueError(f"ema must be an ExponentialMovingAverage, such as gan.ema.half_life=10000, not {ema!r}")
+            raise ValueError(
+                f"gan.ema must be an ExponentialMovingAverage, such as gan.ema.half_life=10000, not {ema!r}"
+            )
         check_constraint(objective, penalty, is_lipschitz(discriminator))
         super().__init__(seed, cuda_graph)
         self.generator = generator

@@ -29,9 +29,12 @@ def probabilities(real_logits: Tensor, fake_logits: Tensor) -> Scalars:
 
 
 def scores(real_scores: Tensor, fake_scores: Tensor) -> Scalars:
-    """The mean score of real and of generated images, (B,), and the gap between them."""
+    """The mean score of real and of generated images, (B,), the gap between them, and the share of the pairs whose real
+    image has the higher score: 0.5 where D cannot tell.
+    """
     real, fake = real_scores.detach().mean(), fake_scores.detach().mean()
-    return {"real_score": real, "fake_score": fake, "score_gap": real - fake}
+    accuracy = (real_scores > fake_scores).to(real.dtype).mean()
+    return {"real_score": real, "fake_score": fake, "score_gap": real - fake, "discriminator_accuracy": accuracy}
 
 
 class Objective:
@@ -48,7 +51,7 @@ class Objective:
     """
 
     log_odds: bool = False
-    statistics: tuple[str, ...] = ("real_score", "fake_score", "score_gap")
+    statistics: tuple[str, ...] = ("real_score", "fake_score", "score_gap", "discriminator_accuracy")
     equilibrium_answer: float | None = None
     equilibrium_loss: float | None = None
     needs_constraint: bool = False

@@ -47,7 +47,7 @@ def overrides_of_choices(arguments: list[str]) -> list[str]:
             place, value = _lookup(says, key)
             if value is _ABSENT and key.startswith(f"{group}."):
                 added[f"~{place}"] = None
-            elif value is not _ABSENT and value != _lookup(usually, place)[1]:
+            elif value is not _ABSENT and (place != key or value != _lookup(usually, place)[1]):
                 added[f"{place}={_written(value)}"] = None
     return list(added)
 

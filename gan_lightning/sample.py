@@ -61,7 +61,8 @@ def _classes(labels: Any, num_classes: int, generator: "nn.Module") -> Sequence[
     if not takes_labels(generator):
         raise UserError(f"labels={labels}, but this generator takes none: it draws of all classes; leave labels out")
     classes = list(labels) if isinstance(labels, ListConfig) else [labels]
-    if not classes or not all(isinstance(label, int) and label in range(num_classes) for label in classes):
+    are_labels = (type(label) is int and label in range(num_classes) for label in classes)
+    if not classes or not all(are_labels):
         raise UserError(f"labels must be a label from 0 to {num_classes - 1}, or a list of such, not {labels!r}")
     return classes
 

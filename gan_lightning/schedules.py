@@ -154,7 +154,7 @@ class ScheduledOptimizer:
 
     Raises:
         ValueError: if a setting follows the images seen, and there is a learning rate schedule beside it; or if
-            `clip_norm` is neither None nor a number of at least 0.
+            `clip_norm` is neither None nor a number above 0.
     """
 
     def __init__(
@@ -165,7 +165,9 @@ class ScheduledOptimizer:
         clip_norm: float | None = None,
     ) -> None:
         if clip_norm is not None:
-            number("the clip_norm of a player (unless null)", clip_norm, at_least=0)
+            number("gan.generator_clip_norm and gan.discriminator_clip_norm (unless null)", clip_norm, at_least=0)
+            if clip_norm == 0:
+                raise ValueError("a clip_norm of 0 would let a player never learn; null is for gradients of any norm")
         keywords: dict[str, Any] = getattr(factory, "keywords", {})
         self._settings = {
             name: setting

@@ -208,6 +208,7 @@ def _check_callbacks(settings: DictConfig, gan: "GAN", callbacks: "dict[str, Cal
 def _introduce(settings: DictConfig, gan: "GAN", data: "ImageDataModule", trainer: "Trainer") -> None:
     """Say what is trained, and where."""
     from gan_lightning.loop.precision import multiplies_bf16
+    from gan_lightning.players.protocol import takes_labels
 
     log.info(
         "%s: %s images, generator %s and discriminator %s parameters, on %s at %s, seed %s",
@@ -220,6 +221,9 @@ def _introduce(settings: DictConfig, gan: "GAN", data: "ImageDataModule", traine
     )
     if trainer.precision == "bf16-mixed" and multiplies_bf16(trainer.strategy.root_device) is False:
         log.warning("this processor has no bf16 arithmetic: trainer.precision=32-true would be many times as fast")
+    if takes_labels(gan.generator) != takes_labels(gan.discriminator):
+        one, other = ("generator", "discriminator")[:: 1 if takes_labels(gan.generator) else -1]
+        log.warning("the %s takes labels, but the %s does not: the players learn no classes", one, other)
 
 
 def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:

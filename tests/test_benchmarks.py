@@ -64,7 +64,7 @@ def options(*words: str) -> list[str]:
 def test_the_table_and_the_pictures_of_recipes(tmp_path: Path, classifiers: Path, script: Script) -> None:
     few = options(
         "dataset=mnist5k", "trainer.limit_train_batches=2", "trainer.accelerator=cpu", f"data_dir={classifiers}",
-        "callbacks=evaluation", "callbacks.evaluation.num_samples=300", "callbacks.samples.num_samples=4",
+        "callbacks.evaluation.num_samples=300", "callbacks.samples.num_samples=4",
     )  # fmt: skip
     words = ["report_mnist=1", "--seeds=2", "--num-samples=300", f"--folder={tmp_path}", *few]
     done = script("recipes.py", *words, f"--pictures={tmp_path / 'pictures'}")
@@ -140,6 +140,31 @@ def test_the_table_of_objectives(tmp_path: Path, classifiers: Path, script: Scri
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| wasserstein")]
     assert [row[1] for row in rows] == ["gradient_penalty", "r1", "r1_r2"]
     assert all(row[5] == "0 of 1" and float(row[2]) > 1 for row in rows)
+
+
+@pytest.mark.slow
+def test_the_table_of_ingredients(tmp_path: Path, classifiers: Path, script: Script) -> None:
+    few = options(
+        "dataset=mnist5k", "trainer.limit_train_batches=1", "trainer.accelerator=cpu", f"data_dir={classifiers}",
+        "callbacks.evaluation.num_samples=300", "callbacks.loss_curves=null", "callbacks.real_and_fake=null",
+    )  # fmt: skip
+    words = ["no penalty", "no labels", "--epochs=1", "--seeds=2", f"--folder={tmp_path}", *few]
+    done = script("ablation.py", *words)
+    assert done.exit_code == 0, done.stderr
+    head, rule, *rows = done.stdout.strip().splitlines()[-4:]
+    assert [row.split(" | ")[0] for row in rows] == ["| no labels", "| no penalty"]  # in the table's order
+    assert all(row.count("|") == head.count("|") and "±" in row for row in rows)
+    assert "no row 'nothing' in that table" in script("ablation.py", "nothing").stderr
+
+
+def test_what_has_collapsed(script: Script) -> None:
+    ablation = importlib.import_module("ablation")
+    fine = {"frechet_distance": 1.0, "discriminator_loss": 1.0, "generator_loss": 1.0, "modes": 10, "variety": 0.9}
+    for change, has in (({}, False), ({"variety": 0.1}, True), ({"modes": 9}, True)):
+        assert ablation.has_collapsed(fine | change) is has
+    gone = fine | {"generator_loss": None, "modes": 1}
+    assert ablation.has_diverged(gone)
+    assert not ablation.has_collapsed(gone)
 
 
 def test_damages_grow_and_leave_the_images_as_many_and_as_large(script: Script) -> None:

@@ -19,7 +19,8 @@ from gan_lightning.options import prefer_choices
 # Of each kind of check one or two: what is said comes as one line that names what is wrong and what would be right.
 # The checks themselves are tested beside what they check.
 MISTAKES = {
-    "unknown option": (["dataset=mnits"], "'mnits'", "cifar10, fashion_mnist, mnist, mnist5k"),
+    "unknown option": (["dataset=imagenet"], "'imagenet'", "cifar10, fashion_mnist, mnist, mnist5k"),
+    "mistyped option": (["dataset=mnits"], "'mnits'", "did you mean mnist"),
     "unknown experiment": (["experiment=nope"], "'nope'", "first_run"),
     "unknown group": (["datasett=mnist"], "'datasett'", "did you mean dataset"),
     "unknown key": (["optimizer.lrr='a'"], "'optimizer.lrr'", "did you mean optimizer.lr"),

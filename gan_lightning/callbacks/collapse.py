@@ -37,7 +37,7 @@ class Signs(NamedTuple):
 
     variety: float
     accuracy: float
-    """Of the discriminator; NaN where its answers are scores."""
+    """Of the discriminator."""
     finite: bool
     """Whether the losses are."""
 
@@ -49,7 +49,8 @@ class Collapse(Callback):
     The variety of samples is the mean distance of one to the nearest other, as a multiple of what it is among as many
     training images of the same classes. It is low both where the generator draws one blur and where it draws a few
     images, or one a class, again and again, as two of them are then near copies: Arora & Zhang 2017. Loggers are told
-    `collapse/variety`. Of a discriminator whose logits are log-odds the accuracy over the epoch counts, too.
+    `collapse/variety`. The discriminator's accuracy over the epoch counts, too: where its answers are scores, the share
+    of the pairs of a real and a generated image whose real one has the higher score.
 
     Samples come from latents that `seed` alone decides, so that the trained weights are the same with it and without.
     The raw weights draw them: an average would hide for long what they do.
@@ -81,17 +82,11 @@ class Collapse(Callback):
         """Epochs in a row whose samples had too little variety."""
         self._saturated = 0
         self._said: list[str] = []
-        self._variety: dict[int, float] = {}
         self._real_distance: Tensor | None = None
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._variety = pl_module.history.variety  # type: ignore[assignment, union-attr]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         gan: Any = pl_module
-        epoch = trainer.current_epoch + 1
         signs = trainer.strategy.broadcast(self._look(trainer, gan))  # each process has statistics of its own
-        self._variety[epoch] = signs.variety
         for logger in trainer.loggers:
             logger.log_metrics({"collapse/variety": signs.variety}, step=gan.alternations)
         self._alike = self._alike + 1 if signs.variety < LEAST_VARIETY else 0
@@ -105,7 +100,7 @@ class Collapse(Callback):
         now = gan.history.last_epoch()
         return Signs(
             self._variety_of(gan, trainer.datamodule),  # type: ignore[attr-defined]
-            now.get("discriminator_accuracy", math.nan),
+            now.get("discriminator_accuracy", math.nan),  # an objective of the user's need not tell it
             math.isfinite(now["generator_loss"]) and math.isfinite(now["discriminator_loss"]),
         )
 
@@ -135,8 +130,8 @@ class Collapse(Callback):
         now = gan.objective.in_epoch(epoch)
         cures = []
         if isinstance(now, Minimax):
-            never = isinstance(gan.objective, Switch)
-            cures.append("objective.switch_epoch=null" if never else "objective=non_saturating")
+            switched = isinstance(gan.objective, Switch) and now is gan.objective.after
+            cures.append("objective.switch_epoch=null" if switched else "objective=non_saturating")
         if not isinstance(now, RelativisticPairing) or gan.penalty is None:
             cures.append("objective=rpgan penalty=r1_r2")
         else:
@@ -159,19 +154,12 @@ class Collapse(Callback):
             self.stopped = trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "alike": self._alike,
-            "saturated": self._saturated,
-            "said": list(self._said),
-            "variety": dict(self._variety),
-        }
+        return {"alike": self._alike, "saturated": self._saturated, "said": list(self._said)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._alike = state["alike"]
         self._saturated = state["saturated"]
         self._said = list(state["said"])
-        self._variety.clear()
-        self._variety.update(state["variety"])
 
 
 def _divergence(gan: Any) -> str:

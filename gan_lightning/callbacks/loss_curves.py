@@ -37,7 +37,7 @@ class LossCurves(Picture):
         for axes, (title, names) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels.items(), strict=True):
             for name, label in names.items():
                 curve = [(point["alternation"] / an_epoch, point[name]) for point in history.points if name in point]
-                axes.plot(*zip(*curve, strict=True), label=label)
+                axes.plot(*zip(*curve, strict=True), label=label, marker="o" if len(curve) == 1 else None)
             if (mark := marks.get(title)) is not None:
                 axes.axhline(mark, color="gray", linestyle="--", linewidth=1, label=f"{mark:.3g}: D cannot tell")
             axes.set_xlabel("epoch")

@@ -37,7 +37,7 @@ class RealAndFake(Picture):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         images, image_labels = data.train_set.tensors
         generator = gan.ema.choose(gan.generator, self.weights)
-        labels = labels_to_draw(generator, self.num_samples, range(data.num_classes))
+        labels = labels_to_draw(generator, self.num_samples, image_labels.unique().tolist())
         if takes_labels(generator):
             chosen = _of_classes(image_labels, labels)
             real, real_labels = images[chosen], image_labels[chosen]

@@ -29,6 +29,10 @@ class Samples(Callback):
         self.seed = seed
         self.weights = weights
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:  # now, because a folder that cannot be would be noticed after an epoch
+            self.folder.mkdir(parents=True, exist_ok=True)
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
@@ -37,7 +41,6 @@ class Samples(Callback):
         generator = gan.ema.choose(gan.generator, self.weights)
         labels = labels_to_draw(generator, self.num_samples, range(num_classes))
         picture = grid_of_classes(draw(generator, labels, self.seed, gan.device), labels)
-        self.folder.mkdir(parents=True, exist_ok=True)
         save_png(picture, self.folder / f"epoch_{trainer.current_epoch + 1:04d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

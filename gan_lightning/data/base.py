@@ -115,7 +115,10 @@ class ImageDataModule(LightningDataModule):
     def _at_most(self, name: str, num_images: int) -> None:
         value = getattr(self, name)
         if value is not None and value > num_images:
-            raise ValueError(f"{name} is {value}, but {self.title} has only {num_images} training images")
+            raise ValueError(
+                f"dataset.{name} is {value}, but {self.title} has only {num_images} training images;"
+                f" it can be at most that"
+            )
 
     @property
     def train_images(self) -> Tensor:
@@ -129,7 +132,7 @@ class ImageDataModule(LightningDataModule):
         sampler = ShuffledBatches(
             len(self.train_set),
             batch_size=self.batch_size * self.batches_per_alternation,
-            min_batch_size=self.batches_per_alternation,
+            min_batch_size=2 * self.batches_per_alternation,  # one image has no variance to normalise by
             batches_at_once=self.alternations_per_step,
             seed=self.seed,
             rank=self.trainer.global_rank if self.trainer else 0,

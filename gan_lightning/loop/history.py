@@ -8,18 +8,17 @@ class History:
         points: the training's statistics, a point every so many alternations: `alternation`, `epoch` (counted from 1),
             `images_per_second` (real images), and whatever the training steps returned, by name.
         evaluations: the metrics of each evaluation, by the epoch that it ended, counted from 1.
-        variety: how much samples differ, as a multiple of how much training images do, by the epoch likewise.
     """
 
     def __init__(self) -> None:
         self.points: list[dict[str, float]] = []
         self.evaluations: dict[int, dict[str, float]] = {}
-        self.variety: dict[int, float] = {}
 
     def last_epoch(self) -> dict[str, float]:
         """The means over the last epoch's points of the numbers that they all have."""
         last = [point for point in self.points if point["epoch"] == self.points[-1]["epoch"]]
-        names = [name for name in last[-1] if name not in ("alternation", "epoch")]
+        shared = set.intersection(*map(set, last)) - {"alternation", "epoch"}
+        names = [name for name in last[-1] if name in shared]
         return {name: sum(point[name] for point in last) / len(last) for name in names}
 
     def last_evaluation(self) -> dict[str, float]:

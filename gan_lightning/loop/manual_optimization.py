@@ -72,7 +72,7 @@ class ManualOptimization(LightningModule):
     def on_train_start(self) -> None:
         self.randomness.restore()
         obstacle = why_not(self.device, self.trainer.world_size, self._optimizers)
-        if self.cuda_graph and obstacle is not None and self.global_rank == 0:
+        if self.cuda_graph and obstacle is not None and self.device.type != "cpu" and self.global_rank == 0:
             log.info("an alternation is run eagerly, not as one CUDA graph: %s", obstacle)
         graphed = self.cuda_graph and obstacle is None
         for each in self._optimizers:

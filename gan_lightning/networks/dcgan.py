@@ -1,7 +1,8 @@
 """Strided convolutions, after Radford et al. 2016, "Unsupervised Representation Learning with Deep Convolutional GANs".
 
 At its width of 32 it is made for a CPU: for 28 × 28 gray images G takes 2 million multiply-adds an image and D as many,
-for 32 × 32 colours 5 and 5 million. `benchmarks/README.md` says how long a thousand alternations take.
+for 32 × 32 colours 5 and 5 million. A thousand alternations of 64 images took one thread 67 and 136 s
+(`benchmarks/README.md`).
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from gan_lightning.errors import whole_number
 from gan_lightning.networks import base
-from gan_lightning.networks.labels import BatchNorm2d, BesideLatent, Projection, classes_of
+from gan_lightning.networks.labels import BesideLatent, ConditionalBatchNorm2d, Projection, classes_of
 from gan_lightning.networks.spectral import normalize_spectrally
 
 SLOPE = 0.2
@@ -68,11 +69,11 @@ class Generator(base.Generator):
         self.convolutions = nn.ModuleList()
         self.normalizations = nn.ModuleList()
         channels = lowest
-        for wider in outputs:
+        for out_channels in outputs:
             if self.depends_on_batch:
-                self.normalizations.append(BatchNorm2d(channels, classes))
-            self.convolutions.append(nn.ConvTranspose2d(channels, wider, 4, stride=2, padding=1))
-            channels = wider
+                self.normalizations.append(ConditionalBatchNorm2d(channels, classes))
+            self.convolutions.append(nn.ConvTranspose2d(channels, out_channels, 4, stride=2, padding=1))
+            channels = out_channels
         self.activation = nn.LeakyReLU(SLOPE)
 
     def forward(self, latent: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -120,12 +121,12 @@ class Discriminator(base.Discriminator):
         self.depends_on_batch = normalization == "batch"
         layers: list[nn.Module] = []
         channels = image_shape[0]
-        for wider in _channels(width, halvings):
-            layers.append(nn.Conv2d(channels, wider, 4, stride=2, padding=1))
+        for out_channels in _channels(width, halvings):
+            layers.append(nn.Conv2d(channels, out_channels, 4, stride=2, padding=1))
             if normalization == "batch" and len(layers) > 1:
-                layers.append(nn.BatchNorm2d(wider))
+                layers.append(nn.BatchNorm2d(out_channels))
             layers.append(nn.LeakyReLU(SLOPE))
-            channels = wider
+            channels = out_channels
         layers += [nn.Flatten(), nn.Linear(channels * height * breadth, hidden_dim), nn.LeakyReLU(SLOPE)]
         self.hidden = nn.Sequential(*layers)
         self.last = Projection(hidden_dim, classes_of(conditional, num_classes))

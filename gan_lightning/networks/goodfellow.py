@@ -1,4 +1,8 @@
-"""The MNIST networks of Goodfellow et al. 2014, as the code published with the paper builds them."""
+"""The MNIST networks of Goodfellow et al. 2014, as the code published with the paper builds them.
+
+Made for a CPU: for 28 × 28 gray images G takes 2.5 million multiply-adds an image and D 1.2 million. A thousand
+alternations of 64 images took one thread 62 s (`benchmarks/README.md`).
+"""
 
 import math
 from collections.abc import Sequence

@@ -42,7 +42,7 @@ class BesideLatent(nn.Module):
         return torch.cat([latent, 2 * one_hot(labels, self.num_classes).to(latent.dtype)], dim=1)
 
 
-class BatchNorm2d(nn.BatchNorm2d):
+class ConditionalBatchNorm2d(nn.BatchNorm2d):
     """γ · BN(h) + β of images (B, C, H, W), or where there are classes (1 + γ_y) · BN(h) + β_y with labels y (B,).
 
     The latter is conditional batch normalisation: Dumoulin et al. 2017, equation 5.

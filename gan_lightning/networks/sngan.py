@@ -2,8 +2,8 @@
 
 Made for a GPU: for 32 × 32 colours G takes 1,600 million multiply-adds an image and D 270 million, for 28 × 28 gray
 images 1,200 and 200 million. A CPU can do with small widths: at 32 in both, G takes a sixty-fourth, D a sixteenth.
-`benchmarks/README.md` says how long a thousand alternations take. The weights lie in memory channels last, which saves
-a CPU a tenth to a third of the time.
+A thousand alternations of 64 images would take one thread 8,900 and 5,700 s (`benchmarks/README.md`). The weights lie
+in memory channels last, which saves a CPU a tenth to a third of the time.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from gan_lightning.errors import whole_number
 from gan_lightning.networks import base
-from gan_lightning.networks.labels import BatchNorm2d, Projection, classes_of
+from gan_lightning.networks.labels import ConditionalBatchNorm2d, Projection, classes_of
 from gan_lightning.networks.spectral import normalize_spectrally
 
 
@@ -27,14 +27,14 @@ def _initialised(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
     return layer
 
 
-def _residual(channels: int, wider: int) -> nn.Module:
+def _residual(channels: int, out_channels: int) -> nn.Module:
     """A 3 × 3 convolution of a block."""
-    return _initialised(nn.Conv2d(channels, wider, 3, padding=1), math.sqrt(2))
+    return _initialised(nn.Conv2d(channels, out_channels, 3, padding=1), math.sqrt(2))
 
 
-def _shortcut(channels: int, wider: int) -> nn.Module:
+def _shortcut(channels: int, out_channels: int) -> nn.Module:
     """The 1 × 1 convolution beside a block."""
-    return _initialised(nn.Conv2d(channels, wider, 1))
+    return _initialised(nn.Conv2d(channels, out_channels, 1))
 
 
 def _doubled(images: Tensor) -> Tensor:
@@ -47,9 +47,9 @@ class _UpBlock(nn.Module):
 
     def __init__(self, channels: int, num_classes: int | None) -> None:
         super().__init__()
-        self.first_norm = BatchNorm2d(channels, num_classes)
+        self.first_norm = ConditionalBatchNorm2d(channels, num_classes)
         self.first = _residual(channels, channels)
-        self.second_norm = BatchNorm2d(channels, num_classes)
+        self.second_norm = ConditionalBatchNorm2d(channels, num_classes)
         self.second = _residual(channels, channels)
         self.shortcut = _shortcut(channels, channels)
 
@@ -65,18 +65,18 @@ class _DownBlock(nn.Module):
 
     Args:
         channels: of the input.
-        wider: channels of the output.
+        out_channels: channels of the output.
         halves: whether the resolution is halved; otherwise the block is plain.
         first: whether the block is shown images, which no ReLU may cut.
     """
 
-    def __init__(self, channels: int, wider: int, halves: bool, first: bool = False) -> None:
+    def __init__(self, channels: int, out_channels: int, halves: bool, first: bool = False) -> None:
         super().__init__()
         self.halves = halves
         self.activation = nn.Identity() if first else nn.ReLU()
-        self.first = _residual(channels, wider)
-        self.second = _residual(wider, wider)
-        self.shortcut = _shortcut(channels, wider) if halves else nn.Identity()
+        self.first = _residual(channels, out_channels)
+        self.second = _residual(out_channels, out_channels)
+        self.shortcut = _shortcut(channels, out_channels) if halves else nn.Identity()
 
     def forward(self, hidden: Tensor) -> Tensor:
         residual = self.second(relu(self.first(self.activation(hidden))))

@@ -76,7 +76,8 @@ class Judge:
         return judged
 
     def _judge(self, batches: list[Tensor]) -> list[Tensor]:
-        if len(batches) < 2 or depends_on_batch(self._discriminator):
+        # Of a joint pass, the penalty on one batch alone would go back through the other's half, too.
+        if len(batches) < 2 or self._remembers or depends_on_batch(self._discriminator):
             return [self._logits(images, self._labels) for images in batches]
         labels = self._labels.repeat(len(batches)) if takes_labels(self._discriminator) else self._labels
         logits = self._logits(torch.cat(batches), labels)

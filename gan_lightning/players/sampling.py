@@ -39,6 +39,10 @@ def judged(discriminator: nn.Module, pixels: Tensor, labels: Tensor, batch_size:
         )
 
 
+MOST_COLUMNS = 10
+"""Of a picture with a class a row."""
+
+
 def seeded_latent(generator: nn.Module, num_samples: int, seed: int) -> Tensor:
     """Latents (num_samples, latent_dim) that `seed` alone decides, for any device; training's random numbers stay."""
     return sample_latent(generator, num_samples, torch.Generator().manual_seed(seed))
@@ -60,20 +64,24 @@ def draw(generator: nn.Module, labels: Tensor, seed: int, device: torch.device) 
 
 
 def grid(images: Tensor, columns: int = 8) -> Tensor:
-    """One picture (3, H', W') of images (B, C, H, W), bytes, `columns` in a row."""
+    """One picture (3, H', W') of images (B, C, H, W), bytes, `columns` in a row; gray where C is neither 1 nor 3."""
+    if images.shape[1] not in (1, 3):
+        images = images.float().mean(1, keepdim=True).round().to(torch.uint8)
     return make_grid(images, nrow=columns, padding=2, pad_value=255)
 
 
 def grid_of_classes(images: Tensor, labels: Tensor, columns: int = 8) -> Tensor:
     """One picture (3, H', W') of images (B, C, H, W), bytes, with labels (B,) that stand together: a class a row.
 
-    What a row lacks is white. Of a single class, or of fewer than two images a class, it is the plain grid.
+    A class of more than ten images has several rows. What a row lacks is white. Of a single class, or of fewer than two
+    images a class, it is the plain grid.
     """
     sizes = labels.unique_consecutive(return_counts=True)[1].tolist()
     if len(sizes) == 1 or len(images) < 2 * len(sizes):
         return grid(images, columns)
-    rows = [pad(row, (0, 0, 0, 0, 0, 0, 0, max(sizes) - len(row)), value=255) for row in images.split(sizes)]
-    return grid(torch.cat(rows), max(sizes))
+    columns = min(max(sizes), MOST_COLUMNS)
+    rows = [pad(row, (0, 0, 0, 0, 0, 0, 0, -len(row) % columns), value=255) for row in images.split(sizes)]
+    return grid(torch.cat(rows), columns)
 
 
 def save_png(picture: Tensor, path: Path) -> None:

@@ -5,6 +5,7 @@ import io
 import logging
 import re
 import shlex
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from gan_lightning.building import build, build_callbacks
 from gan_lightning.errors import UserError, one_line
 from gan_lightning.measures.metrics import higher_is_better
 from gan_lightning.mistakes import user_mistakes
-from gan_lightning.options import prefer_choices
+from gan_lightning.options import config_dirs, known_settings, prefer_choices
 from gan_lightning.settings import but_for_length, override, resolved, short_keys
 from gan_lightning.sweeps.jobs import Job, check_folder, folder_name
 from gan_lightning.sweeps.launcher import LocalLauncher
@@ -77,8 +78,15 @@ class Sweep:
         return len(self.launcher.slots()) if isinstance(self.launcher, LocalLauncher) else 1
 
     def parse(self, params: dict[str, Any], arguments: list[str]) -> tuple[list[Override], list[str]]:
-        """What a sweep's settings and the command line, which wins, say: what has several values, and the rest."""
-        lines = [f"{key}={value}" for key, value in params.items()]
+        """What a sweep's settings and the command line, which wins, say: what has several values, and the rest.
+
+        Of the sweep's settings those are left out, with a line, that the options which are chosen do not have.
+        """
+        known = known_settings("config", config_dirs(sys.argv[1:]))
+        left_out = [key for key in params if key in known and not _has(self._config, key)]
+        if left_out:
+            log.info("not varied, because what is chosen has no such settings: %s", ", ".join(left_out))
+        lines = [f"{key}={value}" for key, value in params.items() if key not in left_out]
         parsed = OverridesParser.create(config_loader=self._loader).parse_overrides(lines + arguments)
         overrides = {each.get_key_element(): each for each in parsed}.values()
         swept = [each for each in overrides if each.is_sweep_override()]
@@ -262,6 +270,13 @@ class Sweep:
             outcome = job.outcome()
             return f"{metric} {'diverged' if outcome is None else format(outcome, '.4g')}"
         return read_status(job.folder).get("error", self._errors.get(job.folder, ""))
+
+
+def _has(config: DictConfig, key: str) -> bool:
+    """Whether there is a setting, or a group, of that name."""
+    *above, last = key.split(".")
+    node = OmegaConf.select(config, ".".join(above)) if above else config
+    return OmegaConf.is_dict(node) and last in node
 
 
 def _shortened(value: str) -> str:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lightning.networks.labels import BatchNorm2d, BesideLatent, Projection, classes_of
+from gan_lightning.networks.labels import BesideLatent, ConditionalBatchNorm2d, Projection, classes_of
 
 LABELS = torch.tensor([0, 2, 1, 2])
 
@@ -25,7 +25,7 @@ def test_without_classes_latents_stay_as_they_are() -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_a_new_conditional_norm_is_a_norm(training: bool) -> None:
     torch.manual_seed(0)
-    ours, reference = BatchNorm2d(6, 3).train(training), nn.BatchNorm2d(6).train(training)
+    ours, reference = ConditionalBatchNorm2d(6, 3).train(training), nn.BatchNorm2d(6).train(training)
     images = 3 * torch.randn(4, 6, 2, 2) + 1
     torch.testing.assert_close(ours(images, LABELS), reference(images))
     torch.testing.assert_close(ours.running_var, reference.running_var)
@@ -33,14 +33,14 @@ def test_a_new_conditional_norm_is_a_norm(training: bool) -> None:
 
 def test_without_classes_it_is_the_norm() -> None:
     images = torch.randn(4, 6, 2, 2)
-    ours, reference = BatchNorm2d(6, None), nn.BatchNorm2d(6)
+    ours, reference = ConditionalBatchNorm2d(6, None), nn.BatchNorm2d(6)
     assert ours.state_dict().keys() == reference.state_dict().keys()
     assert torch.equal(ours(images), reference(images))
 
 
 def test_each_class_has_its_own_gain_and_offset() -> None:
     torch.manual_seed(0)
-    norm, images = BatchNorm2d(6, 3), torch.randn(4, 6, 2, 2)
+    norm, images = ConditionalBatchNorm2d(6, 3), torch.randn(4, 6, 2, 2)
     normalized = norm(images, LABELS)
     nn.init.normal_(norm.gain.weight)
     nn.init.normal_(norm.offset.weight)
