@@ -151,7 +151,7 @@ def test_the_table_of_ingredients(tmp_path: Path, classifiers: Path, script: Scr
     words = ["no penalty", "no labels", "--epochs=1", "--seeds=2", f"--folder={tmp_path}", *few]
     done = script("ablation.py", *words)
     assert done.exit_code == 0, done.stderr
-    head, rule, *rows = done.stdout.strip().splitlines()[-4:]
+    head, _, *rows = done.stdout.strip().splitlines()[-4:]
     assert [row.split(" | ")[0] for row in rows] == ["| no labels", "| no penalty"]  # in the table's order
     assert all(row.count("|") == head.count("|") and "±" in row for row in rows)
     assert "no row 'nothing' in that table" in script("ablation.py", "nothing").stderr

@@ -56,12 +56,13 @@ def targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("group", ["augmentation", "model", "objective", "optimizer", "penalty"])
 def test_what_an_experiment_says_of_another_option_of_a_group_is_not_left(group: str) -> None:
-    for experiment in ("cifar10_r3gan", "cifar10_tenth_diffaugment", "first_run", "report_mnist"):
+    for experiment in ("cifar10_r3gan", "cifar10_tenth_diffaugment", "first_run"):
         for option in OPTIONS[group]:
             chosen = f"{group}={option}"
             beside = compose(*prefer_choices([f"experiment={experiment}", chosen]))[group] or {}
             alone = compose(chosen)[group] or {}
-            assert beside.keys() == alone.keys(), (experiment, chosen)
+            kinds = [{key: type(value) for key, value in each.items()} for each in (beside, alone)]
+            assert kinds[0] == kinds[1], (experiment, chosen)
 
 
 @pytest.mark.parametrize("words", [*together(PARTS), *EXPERIMENTS, ["hparams_search=optuna"]])

@@ -106,10 +106,14 @@ def test_a_class_a_row(words: list[str], labels: list[int], columns: int, condit
     assert np.array_equal(picture.transpose(2, 0, 1), expected.numpy())
 
 
-@pytest.mark.parametrize("labels", ["10", "-1", "three", "[]", "[3,10]"])
+@pytest.mark.parametrize("labels", ["10", "-1", "three", "[]", "[3,10]", "true", "[3,true]"])
 def test_labels_that_there_are_not(labels: str, conditional: Path, run_sample: Run) -> None:
     line = the_one_line(run_sample(f"ckpt={conditional}", f"labels={labels}"))
     assert "labels must be a label from 0 to 9, or a list of such" in line
+
+
+def test_several_labels_are_a_list(run_sample: Run) -> None:
+    assert "a list is labels=[3,5]" in the_one_line(run_sample("ckpt=run", "labels=3,5"))
 
 
 @pytest.mark.usefixtures("finished")

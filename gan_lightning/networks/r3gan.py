@@ -1,8 +1,9 @@
 """Grouped bottlenecks without normalisation: Huang et al. 2024, "The GAN is dead; long live the GAN!", section 3.
 
-Meant for `objective=rpgan penalty=r1_r2`. Unlike in the code published with the paper an image repeats beyond its edges,
-instead of being black there, and a class gets in as it does in this project's other networks: as a one-hot vector
-beside the latents, where there it goes through a linear map, and by a projection with a term for all classes.
+Meant for `objective=rpgan penalty=r1_r2`. Two things are other than in the code published with the paper. An image
+repeats beyond its edges, instead of being black there. A class gets in as it does in this project's other networks: as
+a one-hot vector beside the latents, where there it goes through a linear map first, and in D by a projection that has
+a term for all classes, too.
 
 At its default widths it is for a patient CPU: for 28 × 28 gray images G and D take 18 million multiply-adds an image
 each, for 32 × 32 colours 25 million, and half of that with one block. The published networks, `model.width=768

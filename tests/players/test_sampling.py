@@ -54,6 +54,18 @@ def test_each_class_begins_a_row_and_what_a_row_lacks_is_white() -> None:
     assert picture[0, 2::6, 2::6].tolist() == [[30, 30, 30], [0, 0, 255], [10, 10, 10]]
 
 
+def test_a_class_of_many_images_has_several_rows() -> None:
+    images = torch.arange(24, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 4, 4)
+    picture = grid_of_classes(images, torch.tensor([0] * 12 + [5] * 12))
+    rows = picture[0, 2::6, 2::6].tolist()
+    assert rows == [[*range(10)], [10, 11, *[255] * 8], [*range(12, 22)], [22, 23, *[255] * 8]]
+
+
+def test_other_numbers_of_channels_are_shown_gray() -> None:
+    images = torch.tensor([10, 20], dtype=torch.uint8)[None, :, None, None].expand(3, 2, 4, 4)
+    assert torch.equal(grid(images), grid(torch.full((3, 1, 4, 4), 15, dtype=torch.uint8)))
+
+
 @pytest.mark.parametrize("labels", [[4, 4, 4, 4, 4], [0, 0, 1, 2, 3]])
 def test_one_class_or_too_few_images_are_a_plain_grid(labels: list[int]) -> None:
     images = torch.randint(0, 256, (5, 1, 4, 4), dtype=torch.uint8)

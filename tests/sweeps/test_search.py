@@ -159,6 +159,15 @@ def test_an_interrupted_trial_goes_on(run: Run) -> None:
     assert "ckpt_path: run/" in config.read_text()
 
 
+@pytest.mark.slow
+def test_what_the_chosen_networks_do_not_have_is_not_varied(run: Run) -> None:
+    words = [word for word in SEARCH if not word.startswith(("model.", "dataset.batch_size"))]
+    outcome = run(*words, "model=dcgan", "model.width=2", "hydra.sweeper.n_trials=1")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "no such settings: model.generator.hidden_dims, model.discriminator.dropout" in outcome.stdout
+    assert {"optimizer.generator.lr", "model.discriminator.hidden_dim"} <= study().trials[0].params.keys()
+
+
 def test_a_mistyped_key_is_named_also_beside_lists(run: Run) -> None:
     assert "there is no setting 'sead'; did you mean seed" in the_one_line(run(*SEARCH, "sead=1"))
 
