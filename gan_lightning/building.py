@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lightning.errors import UserError, whole_number
+from gan_lightning.errors import UserError, one_line, whole_number
+from gan_lightning.mistakes import settings_may_cause
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
@@ -182,7 +183,36 @@ def _factory(settings: DictConfig, part: str) -> Any:
         example = f"{{_target_: {right}, _partial_: true}}"
         raise UserError(f"optimizer.{part} must name a class, such as {example}, not {node!r}")
     made = instantiate(node, _convert_="all")
-    return partial(made.func, **{name: _with_floats(setting) for name, setting in made.keywords.items()})
+    made = partial(made.func, **{name: _with_floats(setting) for name, setting in made.keywords.items()})
+    if part != "scheduler":
+        _try_optimizer(made, f"optimizer.{part}")
+    return made
+
+
+def _try_optimizer(factory: Any, where: str) -> None:
+    """Make an optimizer of a weight that is thrown away: what its class refuses is said with the setting's name.
+
+    Raises:
+        UserError: if it refuses something.
+    """
+    import torch
+
+    from gan_lightning.schedules import Schedule, ScheduledOptimizer
+
+    betas = factory.keywords.get("betas")
+    if betas is not None:
+        numbers = betas if isinstance(betas, list) else []
+        right = [isinstance(each, Schedule) or (isinstance(each, float) and 0 <= each < 1) for each in numbers]
+        if right != [True, True]:
+            raise UserError(
+                f"{where}.betas must be two numbers from 0 to less than 1, such as [0.5,0.999], not {betas}"
+            )
+    try:
+        ScheduledOptimizer(factory, [torch.nn.Parameter(torch.zeros(1))])
+    except Exception as mistake:
+        if not settings_may_cause(mistake):
+            raise
+        raise UserError(f"{where}: {one_line(mistake)}") from mistake
 
 
 def _with_floats(setting: Any) -> Any:

@@ -97,7 +97,7 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
                 # Hydra's answer to objective=null, say; from a job, it is an error of ours, and loud.
                 if begun or show_traceback:
                     raise
-                _exit(one_line(mistake))
+                _exit(_explain_nothing(arguments) or one_line(mistake))
             except KeyboardInterrupt:
                 sys.exit(130)
 
@@ -140,6 +140,16 @@ def _explain(mistake: Exception, config_name: str, arguments: list[str]) -> str:
         mark = mistake.problem_mark
         return f"{mark.name}, line {mark.line + 1}: {mistake.problem}"
     return one_line(mistake) or f"the settings do not compose: {type(mistake).__name__}"
+
+
+def _explain_nothing(arguments: list[str]) -> str | None:
+    """What is wrong with `dataset=null`, of which Hydra says neither the group nor what there is."""
+    for argument in arguments:
+        group, _, value = argument.partition("=")
+        if value in ("", "null") and (CONF / group).is_dir():
+            there_is = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+            return f"{group} must be one of its options, not nothing; there is {there_is}"
+    return None
 
 
 def _exit(explanation: str) -> None:

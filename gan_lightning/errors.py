@@ -13,14 +13,15 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-def whole_number(name: str, value: Any, at_least: int) -> None:
-    """Accept an integer that is large enough.
+def whole_number(name: str, value: Any, at_least: int, at_most: float = math.inf) -> None:
+    """Accept an integer that is large enough, and not too large.
 
     Raises:
         ValueError: if `value` is anything else; the message begins with `name`.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
-        raise ValueError(f"{name} must be a whole number of at least {at_least}, not {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or not at_least <= value <= at_most:
+        most = "" if at_most == math.inf else f" and at most {at_most}"
+        raise ValueError(f"{name} must be a whole number of at least {at_least}{most}, not {value!r}")
 
 
 def number(name: str, value: Any, at_least: float) -> None:

@@ -69,7 +69,7 @@ class GAN(ManualOptimization):
         cuda_graph: bool = True,
         seed: int = 0,
     ) -> None:
-        whole_number("gan.discriminator_steps", discriminator_steps, at_least=1)
+        whole_number("gan.discriminator_steps", discriminator_steps, at_least=1, at_most=1000)
         whole_number("gan.alternations_per_step", alternations_per_step, at_least=1)
         whole_number("gan.seed", seed, at_least=0)
         true_or_false("gan.simultaneous", simultaneous)

@@ -44,6 +44,11 @@ def main(settings: DictConfig) -> float | None:
     Returns:
         The outcome that `optimized_metric` names, for the sweep that this run may be a job of; NaN if it diverged.
     """
+    for name in ("gan", "trainer"):
+        if not OmegaConf.is_dict(settings[name]):
+            raise UserError(
+                f"{name} holds settings, such as those that --cfg job prints, and cannot be {settings[name]}"
+            )
     for name in ("output_dir", "data_dir"):
         if not settings[name]:
             raise UserError(f"{name} is empty; to use the current folder, say {name}=.")
@@ -249,13 +254,13 @@ def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
         rate = OmegaConf.select(settings, key, default=0)
         if not OmegaConf.is_dict(rate):  # a schedule, say
             number(f"{key} (such as 1e-4)", rate, at_least=0)
-    whole_number("seed", settings.seed, at_least=0)
+    whole_number("seed", settings.seed, at_least=0, at_most=2**32 - 1)  # as NumPy has it
     whole_number("trainer.max_epochs", trainer.max_epochs, at_least=1)
     whole_number("trainer.log_every_n_steps", trainer.log_every_n_steps, at_least=1)
-    if not isinstance(trainer.limit_train_batches, float | int) or not trainer.limit_train_batches > 0:
+    share = trainer.limit_train_batches
+    if not isinstance(share, float | int) or not share > 0 or (isinstance(share, float) and share > 1):
         raise UserError(
-            "trainer.limit_train_batches must be a share of at most 1.0 or a number of batches,"
-            f" not {trainer.limit_train_batches!r}"
+            f"trainer.limit_train_batches must be a share of at most 1.0 or a whole number of steps, not {share!r}"
         )
     if str(trainer.precision) not in ("auto", "32", "32-true", "bf16-mixed"):
         raise UserError(f"trainer.precision must be 32-true, bf16-mixed or auto, not {trainer.precision}")
