@@ -77,9 +77,7 @@ class GAN(ManualOptimization):
         if discriminator_batches not in ("reuse", "fresh"):
             raise ValueError(f"gan.discriminator_batches must be reuse or fresh, not {discriminator_batches!r}")
         if not (ema is None or isinstance(ema, ExponentialMovingAverage)):
-            raise ValueError(
-                f"gan.ema must be an ExponentialMovingAverage, such as gan.ema.half_life=10000, not {ema!r}"
-            )
+            raise ValueError(f"gan.ema must be an average, such as gan.ema.half_life=10000 makes, not {ema!r}")
         check_constraint(objective, penalty, is_lipschitz(discriminator))
         super().__init__(seed, cuda_graph)
         self.generator = generator

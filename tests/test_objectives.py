@@ -99,7 +99,7 @@ def test_probabilities_are_for_log_odds_and_scores_for_the_rest() -> None:
     assert found["fake_probability"].item() == pytest.approx(sum(map(sigmoid, FAKE[:, 0].tolist())) / 3)
     assert found["discriminator_accuracy"].item() == pytest.approx((2 / 3 + 1 / 3) / 2)
     found = objectives.scores(REAL[:, 0], FAKE[:, 0])
-    assert [value.item() for value in found.values()] == pytest.approx([0.75, 0.75, 0.0])
+    assert [value.item() for value in found.values()] == pytest.approx([0.75, 0.75, 0.0, 1 / 3])
 
 
 def test_where_the_discriminator_cannot_tell_log_odds_cost_what_theory_says() -> None:
