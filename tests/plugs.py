@@ -1,6 +1,7 @@
 """What pulls the plug in the middle of a run, or listens in on a sweep."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -45,6 +46,18 @@ class Crash(Callback):
     def on_train_batch_start(self, trainer: Any, pl_module: Any, *_: object) -> None:
         if pl_module.alternations == self.after:
             raise RuntimeError("the plug was pulled")
+
+
+class Remove(Callback):
+    """Removes a folder after a number of alternations."""
+
+    def __init__(self, after: int, folder: str) -> None:
+        self.after = after
+        self.folder = folder
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: object) -> None:
+        if pl_module.alternations == self.after:
+            shutil.rmtree(self.folder)
 
 
 class Returned(HydraCallback):

@@ -1,5 +1,6 @@
 """The command that compares runs."""
 
+import base64
 import csv
 import json
 import re
@@ -79,6 +80,85 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+SECRET = "open sesame"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("${oc.env:GAN_SECRET}", "seed would have to be computed"),
+        ("'a${oc.decode:${oc.env:GAN_SECRET}}b'", "seed would have to be computed"),
+        ("${hydra:runtime.cwd}", "seed would have to be computed"),
+        ("${nowhere}", "nowhere"),
+        ("*a", "config.yaml is damaged"),
+        ("[&a [x, x], &b [*a, *a], *b]", "aliases"),
+        ("{_target_: 3}", "seed._target_ names no class"),
+    ],
+)
+def test_a_strangers_settings_refer_to_themselves_or_are_left_out(
+    line: str, says: str, sweep: Path, report_of: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAN_SECRET", SECRET)
+    config = sweep / "lr-1e-4+seed-0" / "config.yaml"
+    config.write_text(re.sub(r"^seed: 0$", f"seed: {line}", config.read_text(), flags=re.M))
+    outcome = report_of("sweep=sweep", "output_dir=out")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert f"left out: {config}" in outcome.stdout
+    assert says in outcome.stdout
+    written = [path.read_bytes() for path in Path("out").iterdir()]
+    assert SECRET.encode() not in b"".join([outcome.stdout.encode(), *written])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("metrics.json", '{"frechet_distance": "3"}'),
+        ("metrics.json", '{"frechet_distance": [1]}'),
+        ("metrics.json", '{"frechet_distance": 1' + 400 * "0" + "}"),
+        ("metrics.json", '{"frechet_distance": true}'),
+        ("status.json", '{"state": ["completed"]}'),
+        ("status.json", '{"state": "completed", "overrides": "seed=1"}'),
+        ("status.json", '{"state": "completed", "error": {}}'),
+    ],
+)
+def test_one_damaged_run_is_left_out_and_named(file: str, content: str, sweep: Path, report_of: Run) -> None:
+    (sweep / "lr-1e-4+seed-0" / file).write_text(content)
+    outcome = report_of("sweep=sweep", "output_dir=out")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert f"left out: sweep/lr-1e-4+seed-0/{file} is damaged" in outcome.stdout
+    assert len(Path("out/results.csv").read_text().splitlines()) == len(DISTANCES) + 2  # with the head
+
+
+def test_a_metric_that_is_no_name_is_left_out_with_its_run(sweep: Path, report_of: Run) -> None:
+    config = sweep / "lr-1e-4+seed-0" / "config.yaml"
+    config.write_text(re.sub(r"^optimized_metric: .*$", "optimized_metric: [1]", config.read_text(), flags=re.M))
+    assert "optimized_metric names no metric" in report_of("sweep=sweep", "output_dir=out").stdout
+
+
+def test_links_out_of_a_strangers_folder_are_not_followed(sweep: Path, report_of: Run) -> None:
+    Path("secret").write_text(SECRET)
+    failed = sweep / "lr--1+seed-0"
+    (failed / "traceback.txt").unlink()
+    (failed / "traceback.txt").symlink_to(Path("secret").resolve())
+    picture = sweep / "lr-1e-4+seed-0" / "samples" / "epoch_0001.png"
+    picture.unlink()
+    picture.symlink_to(Path("secret").resolve())
+    assert report_of("sweep=sweep", "output_dir=out").exit_code == 0
+    page = Path("out/index.html").read_text()
+    assert SECRET not in page
+    assert base64.b64encode(SECRET.encode()).decode() not in page
+
+
+def test_a_strangers_words_are_neither_html_nor_formulas(sweep: Path, report_of: Run) -> None:
+    for place in ("lr-1e-4+seed-0", "lr-1e-4+seed-1"):
+        config = sweep / place / "config.yaml"
+        config.write_text(config.read_text().replace("fused: true", "fused: '=<b>[x](http://y)`|'"))
+    assert report_of("sweep=sweep", "output_dir=out").exit_code == 0
+    table = Path("out/table.md").read_text()
+    assert r"=&lt;b&gt;[x]\(http://y)\`\|" in table
+    assert "'=<b>" in Path("out/results.csv").read_text()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from gan_lightning.settings import (
     DECIDES,
@@ -16,6 +17,7 @@ from gan_lightning.settings import (
     images_of,
     seeds_of,
     short_keys,
+    without_resolvers,
 )
 
 SETTINGS: dict[str, Any] = {
@@ -83,6 +85,15 @@ def test_what_is_null_may_be_left_out() -> None:
 @pytest.mark.parametrize("key", ["trainer__max_epochs", "logger"])
 def test_a_shorter_run_is_the_beginning_of_a_longer_one(key: str) -> None:
     assert but_for_length(SETTINGS) == but_for_length(changed(**{key: 5}))
+
+
+def test_what_a_resolver_computed_is_written_down_and_references_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIDTH", "12")
+    settings = OmegaConf.create(
+        {"a": {"width": "${oc.decode:${oc.env:WIDTH}}", "same": "${a.width}"}, "b": ["${oc.env:WIDTH}", 1]}
+    )
+    plain = OmegaConf.to_container(without_resolvers(settings))
+    assert plain == {"a": {"width": 12, "same": "${a.width}"}, "b": ["12", 1]}
 
 
 @pytest.mark.parametrize("key", ["seed", "trainer__accelerator", "callbacks", "objective__switch_epoch"])

@@ -1,12 +1,15 @@
 """The training: what a run leaves behind, how it ends, and how it goes on."""
 
 import csv
+import errno
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +223,48 @@ def test_who_waits_for_a_job_that_makes_room_is_told_once_its_checkpoint_is_ther
     finally:
         signal.signal(signal.SIGUSR2, before)
     assert there == [True]
+
+
+def test_a_full_disk_is_told_with_the_right_path_and_leaves_what_was_whole(
+    run: Run, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = 0
+    sync = os.fsync
+
+    def full(file: int) -> None:
+        nonlocal written
+        written += 1
+        if written > 3:  # the settings, and the checkpoints of two epochs
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(file)
+
+    monkeypatch.setattr("os.fsync", full)
+    outcome = run(*SHORT, "trainer.max_epochs=3", "callbacks.samples=null")
+    assert outcome.exit_code == 1
+    assert outcome.stderr == (
+        "error: cannot use run/checkpoints/last.ckpt: No space left on device; make room on that disk\n"
+    )
+    assert "ckpt_path=auto" in outcome.stdout.splitlines()[-1]
+    assert not list(Path("run").rglob(".*.unfinished"))
+    monkeypatch.undo()
+    assert run(*SHORT, "trainer.max_epochs=3", "callbacks.samples=null", "ckpt_path=auto").exit_code == 0
+    assert_same_weights(weights(whole / "checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
+
+
+def test_a_folder_that_is_gone(run: Run) -> None:
+    outcome = run(*SHORT, "trainer.max_epochs=2", "+callbacks.plug={_target_: plugs.Remove, after: 2, folder: run}")
+    assert outcome.exit_code == 1
+    (line,) = outcome.stderr.splitlines()
+    assert re.match(r"error: cannot use run/\S+: No such file or directory; was its folder moved or removed\?", line)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk here")
+def test_tensorboards_writer_that_fails_ends_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FileIO("/dev/full", "w") as full:
+        monkeypatch.setattr("tensorboard.summary.writer.record_writer.RecordWriter.write", full.write)
+        outcome = run(*SHORT, "trainer.max_epochs=2")
+    assert outcome.exit_code == 1
+    assert outcome.stderr == "error: cannot use run: No space left on device; make room on that disk\n"
 
 
 def test_a_checkpoint_every_so_many_minutes(run: Run, whole: Path) -> None:
