@@ -52,6 +52,7 @@ def find_checkpoints(ckpt: Any) -> list[Path]:
         paths = expand(pattern)
         if paths != [Path(pattern)]:
             paths = [match for match in paths if match.suffix == ".ckpt" or _runs_in(match)]
+            paths = [match for match in paths if match.name != ONE_BEFORE]
             if not paths:
                 raise UserError(f"no run and no checkpoint is called {pattern}")
         for one in paths:

@@ -238,15 +238,15 @@ def test_a_full_disk_is_told_with_the_right_path_and_leaves_what_was_whole(
             raise OSError(errno.ENOSPC, "No space left on device")
         sync(file)
 
-    monkeypatch.setattr("os.fsync", full)
-    outcome = run(*SHORT, "trainer.max_epochs=3", "callbacks.samples=null")
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        outcome = run(*SHORT, "trainer.max_epochs=3", "callbacks.samples=null")
     assert outcome.exit_code == 1
     assert outcome.stderr == (
         "error: cannot use run/checkpoints/last.ckpt: No space left on device; make room on that disk\n"
     )
     assert "ckpt_path=auto" in outcome.stdout.splitlines()[-1]
     assert not list(Path("run").rglob(".*.unfinished"))
-    monkeypatch.undo()
     assert run(*SHORT, "trainer.max_epochs=3", "callbacks.samples=null", "ckpt_path=auto").exit_code == 0
     assert_same_weights(weights(whole / "checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
 

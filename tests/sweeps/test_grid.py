@@ -243,7 +243,7 @@ def test_the_reports_grid_by_its_name(run: Run, classifiers: Path) -> None:
         (["seed=range(0,0)"], "seed=range(0,0)", "empty"),
         (["seed=interval(0,1)"], "seed=interval(0,1)", "a search"),
         (["sed=0,1"], "'sed'", "did you mean seed"),
-        (["dataset=mnits,mnist5k"], "'mnits'", "mnist5k"),
+        (["dataset=mnits,mnist5k"], "'mnits'", "did you mean mnist"),
         (["seed=0,1", "optimized_metric=frechet_distance"], "optimized_metric", "generator_loss"),
         (["seed=0,1", "output_dir="], "output_dir", "output_dir=."),
     ],
