@@ -32,9 +32,10 @@ class SignalTwice(Signal):
         self.seconds = seconds
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: object) -> None:
-        for _n in range(2):
-            super().on_train_batch_end(trainer, pl_module)
+        super().on_train_batch_end(trainer, pl_module)
+        if pl_module.alternations == self.after:
             time.sleep(self.seconds)
+        super().on_train_batch_end(trainer, pl_module)
 
 
 class Crash(Callback):

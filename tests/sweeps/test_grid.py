@@ -357,7 +357,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(run: Run, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_sweep_that_is_terminated_writes_what_its_jobs_have_and_goes_on(run: Run, tmp_path: Path) -> None:
-    words = [*SHORT, "-m", "seed=0,1,2", "hydra.launcher.n_jobs=2", "trainer.max_epochs=30"]
+    words = [*SHORT, "-m", "seed=0,1,2", "hydra.launcher.n_jobs=2", "trainer.max_epochs=15"]
     command = [sys.executable, "-m", "gan_lightning.train", *words]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as sweep:
         for seed in (0, 1):
