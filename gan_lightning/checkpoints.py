@@ -63,8 +63,8 @@ def find_checkpoints(ckpt: Any) -> list[Path]:
 
 
 def _runs_in(folder: Path) -> list[Path]:
-    last = folder / "checkpoints" / "last.ckpt"
-    return [last] if last.exists() else sorted(folder.glob("**/checkpoints/last.ckpt"), key=with_numbers)
+    last = folder / "checkpoints" / LAST_CHECKPOINT
+    return [last] if last.exists() else sorted(folder.glob(f"**/checkpoints/{LAST_CHECKPOINT}"), key=with_numbers)
 
 
 def read_checkpoint(path: str) -> dict[str, Any]:

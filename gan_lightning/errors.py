@@ -24,13 +24,18 @@ def whole_number(name: str, value: Any, at_least: int, at_most: float = math.inf
         raise ValueError(f"{name} must be a whole number of at least {at_least}{most}, not {value!r}")
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is an integer or a float, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def number(name: str, value: Any, at_least: float) -> None:
     """Accept a finite number that is large enough.
 
     Raises:
         ValueError: if `value` is anything else; the message begins with `name`.
     """
-    if not isinstance(value, int | float) or isinstance(value, bool) or not at_least <= value < math.inf:
+    if not is_number(value) or not at_least <= value < math.inf:
         raise ValueError(f"{name} must be a number of at least {at_least:g}, not {value!r}")
 
 

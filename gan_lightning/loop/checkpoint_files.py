@@ -1,6 +1,5 @@
 """How checkpoints reach the disk."""
 
-import contextlib
 import io
 import os
 import shutil
@@ -38,8 +37,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 def _keep(path: Path, kept: Path) -> None:
     """Give a file a second name, under which it stays when the first one gets another."""
-    with contextlib.suppress(FileNotFoundError):
-        kept.unlink()
+    kept.unlink(missing_ok=True)
     try:
         os.link(path, kept)
     except OSError:  # a file system without links

@@ -8,7 +8,8 @@ from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from gan_lightning.reports.names import is_number, shown, varied
+from gan_lightning.errors import is_number
+from gan_lightning.reports.names import shown, varied
 from gan_lightning.reports.runs import MISSING, Run
 
 MOST_LEVELS = 6

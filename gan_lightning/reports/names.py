@@ -15,11 +15,6 @@ def shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def is_number(value: Any) -> bool:
-    """Whether a value has a place on an axis."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def varied(runs: Sequence[Run]) -> list[str]:
     """The hyperparameters, but for the seeds, in which runs differ; of those that are always the same number, the one
     with the shortest name.

@@ -7,8 +7,8 @@ from textwrap import fill, shorten
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from gan_lightning.errors import is_number
 from gan_lightning.reports.effects import Effect
-from gan_lightning.reports.names import is_number
 from gan_lightning.reports.runs import Curve, Run
 
 MOST_POINTS = 500

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.errors import is_number
 from gan_lightning.reports.comparison import Group, caveat, metrics_of
-from gan_lightning.reports.names import is_number, shown
+from gan_lightning.reports.names import shown
 from gan_lightning.reports.runs import MISSING, Run
 from gan_lightning.whole_files import write_text
 

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 from gan_lightning.checkpoints import epochs_of, read_checkpoint
 from gan_lightning.errors import UserError
+from gan_lightning.paths import LAST_CHECKPOINT
 from gan_lightning.reports.event_files import read_events
 from gan_lightning.settings import but_for_length, differences, read_settings
 from gan_lightning.sweeps.status import LOGS, STATUS, State, read_results, read_status
 from gan_lightning.whole_files import UNFINISHED
 
-CHECKPOINT, BEST = Path("checkpoints", "last.ckpt"), Path("checkpoints", "best.ckpt")
+CHECKPOINT, BEST = Path("checkpoints", LAST_CHECKPOINT), Path("checkpoints", "best.ckpt")
 LONGEST_NAME = 120
 
 

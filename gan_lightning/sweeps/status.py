@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_lightning.errors import UserError, one_line
+from gan_lightning.errors import UserError, is_number, one_line
 from gan_lightning.whole_files import read_json, remove_unfinished, write_json, write_text
 
 LOCK, STATUS, RESULTS, TRACEBACK = ".lock", "status.json", "metrics.json", "traceback.txt"
@@ -18,6 +18,8 @@ CONSOLE = "console.txt"
 """What a job printed, where several run side by side."""
 NUMBERS = "jobs.json"
 """In a sweep's folder: the number of each job, by the name of its folder."""
+LARGEST = 1e300
+"""What the size of a number in the results stays below; an integer may be longer than a float can be."""
 LOGS = {LOCK, CONSOLE, "train.log"}
 """Files that may be there before a job has begun, beside unfinished ones."""
 
@@ -74,13 +76,11 @@ def read_results(folder: Path) -> dict[str, float | None]:
     if not (folder / RESULTS).exists():
         return {}
     results = read_json(folder / RESULTS)
-    if results is None or not all(each is None or _is_number(each) for each in results.values()):
+    if results is None or not all(
+        each is None or (is_number(each) and abs(each) < LARGEST) for each in results.values()
+    ):
         raise UserError(f"{folder / RESULTS} is damaged; mend it, or choose another output_dir")
     return results
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 @contextlib.contextmanager
@@ -115,10 +115,10 @@ class Record:
         self.folder = folder
         self.pruned = False
         self._status: dict[str, Any] = {"overrides": overrides, "began": _now()}
-        self._lock = alone_in(folder)
+        self._alone = contextlib.ExitStack()
 
     def __enter__(self) -> "Record":
-        self._lock.__enter__()
+        self._alone.enter_context(alone_in(self.folder))
         (self.folder / TRACEBACK).unlink(missing_ok=True)
         self._write(State.RUNNING)
         return self
@@ -135,7 +135,7 @@ class Record:
             self._write(State.FAILED)
         else:  # Ctrl-C, and what Lightning makes of it
             self._write(State.INTERRUPTED)
-        self._lock.__exit__(None, None, None)
+        self._alone.close()
 
     def _write(self, state: State) -> None:
         write_json(self.folder / STATUS, {"state": state, **self._status})

@@ -82,8 +82,10 @@ class Sweep:
 
         Of the sweep's settings those are left out, with a line, that the options which are chosen do not have.
         """
-        known = known_settings("config", config_dirs(sys.argv[1:]))
-        left_out = [key for key in params if key in known and not _has(self._config, key)]
+        missing = [key for key in params if not _has(self._config, key)]
+        # All files of options are read only where it matters: other options may have what is missing.
+        known = known_settings("config", config_dirs(sys.argv[1:])) if missing else {}
+        left_out = [key for key in missing if key in known]
         if left_out:
             log.info("not varied, because what is chosen has no such settings: %s", ", ".join(left_out))
         lines = [f"{key}={value}" for key, value in params.items() if key not in left_out]
