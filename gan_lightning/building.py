@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gan_lightning.data.base import ImageDataModule
     from gan_lightning.gan import GAN
 
-FIRST = ("statistics", "evaluation", "collapse", "pruning")
+FIRST = ("statistics", "divergence", "evaluation", "collapse", "pruning")
 """Callbacks whose numbers the others read."""
 LAST = ("results", "best_checkpoint", "last_checkpoint", "checkpoints", "interrupt")
 """A run with results has everything else; a checkpoint knows of those before it; an interruption comes after them."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_lightning.building import build_player, locate, target_of
-from gan_lightning.errors import UserError, one_line, true_or_false, whole_number
+from gan_lightning.errors import UserError, true_or_false, whole_number
 from gan_lightning.mistakes import LIBRARIES
 from gan_lightning.paths import LAST_CHECKPOINT, ONE_BEFORE, expand, with_numbers
 from gan_lightning.settings import as_of_today
@@ -156,16 +156,25 @@ def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw"
         weights: of a generator, `raw` or `ema`.
 
     Raises:
-        UserError: if the weights do not fit the class as it is now.
+        UserError: if the weights are not those of the class as it is now.
     """
+    import torch
+
+    from gan_lightning.loop.checkpoint_schema import at_most_layers_of, check_weights
+
     settings = checkpoint["hyper_parameters"]
-    network = build_player(settings, player, settings["image_shape"], settings["num_classes"])
+    facts = settings["image_shape"], settings["num_classes"]
     prefix = AVERAGE if weights == "ema" else f"{player}."
-    state = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)}
-    try:
-        network.load_state_dict({name.removeprefix(prefix): value for name, value in state.items()})
-    except RuntimeError as reason:
-        raise UserError(f"the weights in {checkpoint['path']} do not fit its {player}: {one_line(reason)}") from reason
+    named = checkpoint["state_dict"].items()
+    state = {name.removeprefix(prefix): weight for name, weight in named if name.startswith(prefix)}
+    where = f"{checkpoint['path']}: {prefix.removesuffix('.')}"
+    if all(_is_below(target, (OURS[player], LAYERS)) for target in _targets(settings["model"][player], player)):
+        # First without memory, of which sizes that cannot be would take any amount.
+        with torch.device("meta"), at_most_layers_of(state, where):
+            check_weights(state, build_player(settings, player, *facts), where)
+    network = build_player(settings, player, *facts)
+    check_weights(state, network, where)
+    network.load_state_dict(state)
     return network
 
 

@@ -46,8 +46,8 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
 
     What the function returns, Hydra gives to the sweep. The command takes its arguments, those of the process unless a
     list is given, and exits with 1 and one line on standard error for a user's mistake: a
-    :class:`gan_lightning.errors.UserError`, or settings that do not compose. HYDRA_FULL_ERROR=1 shows the traceback
-    instead.
+    :class:`gan_lightning.errors.UserError`, which may have another exit code, or settings that do not compose.
+    HYDRA_FULL_ERROR=1 shows the traceback instead.
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[..., None]:
@@ -69,7 +69,8 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
                 nonlocal begun
                 begun = True
                 try:
-                    return task(settings)
+                    with _full_error(show_traceback):  # as the user has it, for the processes that a training starts
+                        return task(settings)
                 except MISTAKES as mistake:
                     if isinstance(mistake, OSError) and not settings_may_cause(mistake):
                         raise RuntimeError("code of your own could not use a file") from mistake
@@ -79,7 +80,7 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
                         raise
                     if show_traceback:
                         raise
-                    _exit(_explain(mistake, config_name, arguments))
+                    _exit(_explain(mistake, config_name, arguments), getattr(mistake, "exit_code", 1))
                 finally:
                     if HydraConfig.get().mode != RunMode.MULTIRUN:
                         remove_empty(Path(HydraConfig.get().runtime.output_dir))
@@ -87,7 +88,8 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
             try:
                 # Hydra refuses -m between two overrides.
                 in_order = sorted(prefer_choices(arguments), key=lambda argument: argument not in MULTIRUN)
-                with _arguments(in_order), _hydra_raises():
+                # Hydra would print its errors, over several lines, and exit.
+                with _arguments(in_order), _full_error(True):
                     hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
             except MISTAKES as mistake:
                 if show_traceback:
@@ -152,9 +154,16 @@ def _explain_nothing(arguments: list[str]) -> str | None:
     return None
 
 
-def _exit(explanation: str) -> None:
-    print(f"error: {explanation}", file=sys.stderr)
-    sys.exit(1)
+def is_first_process() -> bool:
+    """Whether this is the only process of a training, or the first of several, whose folder is its concern."""
+    numbers = [os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ]
+    return numbers[:1] in ([], ["0"])
+
+
+def _exit(explanation: str, code: int = 1) -> None:
+    if is_first_process():
+        print(f"error: {explanation}", file=sys.stderr)
+    sys.exit(code)
 
 
 def remove_empty(folder: Path) -> None:
@@ -180,14 +189,14 @@ def _arguments(arguments: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _hydra_raises() -> Iterator[None]:
-    """Let Hydra raise its errors where it would print them, over several lines, and exit."""
-    before = os.environ.get("HYDRA_FULL_ERROR")
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+def _full_error(wished: bool) -> Iterator[None]:
+    """While Hydra is to raise its errors, or, if that is not wished, is not told to."""
+    before = os.environ.pop("HYDRA_FULL_ERROR", None)
+    if wished:
+        os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["HYDRA_FULL_ERROR"]
-        else:
+        os.environ.pop("HYDRA_FULL_ERROR", None)
+        if before is not None:
             os.environ["HYDRA_FULL_ERROR"] = before

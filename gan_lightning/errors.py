@@ -5,7 +5,19 @@ from typing import Any
 
 
 class UserError(Exception):
-    """Something the user can put right; the message is one line: what is wrong, where, and what would be right."""
+    """Something the user can put right; the message is one line: what is wrong, where, and what would be right.
+
+    Attributes:
+        exit_code: that of a command that ends with it.
+    """
+
+    exit_code = 1
+
+
+class TrainingDivergedError(UserError):
+    """A training whose losses, weights or images are no finite numbers any more."""
+
+    exit_code = 3
 
 
 def one_line(error: BaseException) -> str:

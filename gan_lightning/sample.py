@@ -33,6 +33,7 @@ def main(settings: DictConfig) -> None:
     import torch  # not needed for --help and mistyped keys
 
     from gan_lightning.averaging import which_weights
+    from gan_lightning.loop.checkpoint_schema import check_finite
     from gan_lightning.players.sampling import draw, grid_of_classes, labels_to_draw, save_png
 
     with user_mistakes():
@@ -40,6 +41,7 @@ def main(settings: DictConfig) -> None:
         whole_number("seed", settings.seed, at_least=0)
         weights = which_weights(settings.weights, has_average(checkpoint))
         generator = trained_player(checkpoint, "generator", weights)
+        check_finite(generator.state_dict(), f"{checkpoint['path']}: generator")
         classes = _classes(settings.labels, checkpoint["hyper_parameters"]["num_classes"], generator)
     labels = labels_to_draw(generator, settings.num_samples, classes)
     images = draw(generator, labels, settings.seed, torch.device("cpu"))

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.building import compose
 from gan_lightning.checkpoints import epochs_of, is_between_epochs, read_checkpoint
-from gan_lightning.cli import entry_point
+from gan_lightning.cli import entry_point, is_first_process
 from gan_lightning.errors import UserError, number, whole_number
 from gan_lightning.mistakes import user_mistakes
 from gan_lightning.options import config_dirs, overrides_of_choices
@@ -54,7 +54,7 @@ def main(settings: DictConfig) -> float | None:
             raise UserError(f"{name} is empty; to use the current folder, say {name}=.")
     folder = Path(os.path.relpath(HydraConfig.get().runtime.output_dir))
     if HydraConfig.get().mode != RunMode.MULTIRUN:
-        with alone_in(folder) if _is_first_process() else contextlib.nullcontext():
+        with alone_in(folder) if is_first_process() else contextlib.nullcontext():
             return train(settings)
     composed = resolved(settings)
     check_folder(folder, composed)
@@ -77,6 +77,7 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
         settings.ckpt_path = checkpoint["path"]
     _quieten_lightning()
     from gan_lightning.callbacks.evaluation import Evaluation
+    from gan_lightning.loop.checkpoint_schema import check_to_go_on
     from gan_lightning.players.protocol import initialise_from
 
     with user_mistakes():
@@ -86,6 +87,7 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
         gan, data, trainer, callbacks = compose(settings)
         if checkpoint is not None:
             _check_resume(checkpoint, dict(gan.hparams))
+            check_to_go_on(checkpoint, gan, trainer)
         data.prepare_data()
         data.setup("fit")
         share = settings.trainer.limit_train_batches
@@ -244,7 +246,7 @@ def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
     if HydraConfig.get().mode != RunMode.MULTIRUN and Path(settings.output_dir, "multirun.yaml").exists():
         raise UserError(f"{settings.output_dir} holds a sweep; choose another output_dir")
     folder = Path(settings.output_dir)
-    if _is_first_process() and (folder / "config.yaml").exists() and not _goes_on_in_its_folder(settings):
+    if is_first_process() and (folder / "config.yaml").exists() and not _goes_on_in_its_folder(settings):
         ended_early = not list(folder.rglob("*.ckpt"))
         if not ended_early or not (auto or not differences(read_settings(folder), resolved(settings))):
             go_on = ", or go on with that one: ckpt_path=auto" if _own_checkpoint(settings).exists() else ""
@@ -286,12 +288,6 @@ def _goes_on_in_its_folder(settings: DictConfig) -> bool:
     return Path(str(settings.ckpt_path)).resolve().is_relative_to(Path(settings.output_dir).resolve())
 
 
-def _is_first_process() -> bool:
-    """Whether this is the only process of a training, or the first of several: their folder is its concern."""
-    numbers = [os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ]
-    return numbers[:1] in ([], ["0"])
-
-
 def _quieten_lightning() -> None:
     """Leave out what does not concern the user; each line says why."""
     import lightning.pytorch  # noqa: F401  # as it is imported, it sets the level of its logger
@@ -319,6 +315,7 @@ def _quieten_lightning() -> None:
 
 def _go_on_where_it_was(settings: DictConfig, checkpoint: dict[str, Any]) -> None:
     """Set what follows from where a checkpoint is in the training."""
+    whole_number(f"{checkpoint['path']}: alternations", checkpoint.get("alternations"), at_least=0)
     if settings.logger.get("tensorboard") is not None:
         # Points that the run had logged past the checkpoint are drawn anew.
         OmegaConf.update(settings, "logger.tensorboard.purge_step", checkpoint["alternations"] + 1, force_add=True)

@@ -58,7 +58,8 @@ class Remove(Callback):
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: object) -> None:
         if pl_module.alternations == self.after:
-            shutil.rmtree(self.folder)
+            while Path(self.folder).exists():  # TensorBoard's thread may write while it is emptied
+                shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Returned(HydraCallback):

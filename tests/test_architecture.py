@@ -82,7 +82,9 @@ def test_the_alternation_knows_neither_networks_nor_data() -> None:
 
 @pytest.mark.parametrize("file", within("loop/"))
 def test_the_loop_knows_neither_players_nor_data(file: str) -> None:
-    assert uses(file, "gan_lightning") == uses(file, *ours("loop", "schedules.py", "paths.py", "whole_files.py"))
+    assert uses(file, "gan_lightning") == uses(
+        file, *ours("loop", "errors.py", "schedules.py", "paths.py", "whole_files.py")
+    )
 
 
 @pytest.mark.parametrize("file", sorted(MATHEMATICS))

@@ -239,6 +239,7 @@ def checkpoint(**others: Tensor) -> dict[str, Any]:
     return {
         "hyper_parameters": {**settings(), "image_shape": [1, 2, 2], "num_classes": 10},
         "state_dict": {**{f"generator.{name}": value for name, value in state.items()}, **others},
+        "path": "a.ckpt",
     }
 
 
@@ -253,9 +254,9 @@ def test_the_weights_that_are_asked_for() -> None:
 
 
 def test_weights_that_do_not_fit_are_one_line() -> None:
-    changed = checkpoint() | {"path": "a.ckpt"}
+    changed = checkpoint()
     changed["hyper_parameters"]["model"]["generator"]["hidden_dims"] = [9]
-    with pytest.raises(UserError, match=r"the weights in a.ckpt do not fit its generator: .*size mismatch"):
+    with pytest.raises(UserError, match=r"a.ckpt: generator.layers.0.weight is \(4, 3\), but this model's is \(9, 3\)"):
         trained_player(changed, "generator")
 
 

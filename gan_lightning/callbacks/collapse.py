@@ -1,4 +1,4 @@
-"""Whether the game still goes on: that the generator has not collapsed, and nothing has diverged."""
+"""Whether the game still goes on: that the generator has not collapsed."""
 
 import logging
 import math
@@ -38,13 +38,11 @@ class Signs(NamedTuple):
     variety: float
     accuracy: float
     """Of the discriminator."""
-    finite: bool
-    """Whether the losses are."""
 
 
 class Collapse(Callback):
-    """Looks after each epoch whether the generator has collapsed or the training diverged, and says so in one line,
-    once, with what usually helps.
+    """Looks after each epoch whether the generator has collapsed, and says so in one line, once, with what usually
+    helps.
 
     The variety of samples is the mean distance of one to the nearest other, as a multiple of what it is among as many
     training images of the same classes. It is low both where the generator draws one blur and where it draws a few
@@ -81,7 +79,7 @@ class Collapse(Callback):
         self._alike = 0
         """Epochs in a row whose samples had too little variety."""
         self._saturated = 0
-        self._said: list[str] = []
+        self._said = False
         self._real_distance: Tensor | None = None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -91,17 +89,14 @@ class Collapse(Callback):
             logger.log_metrics({"collapse/variety": signs.variety}, step=gan.alternations)
         self._alike = self._alike + 1 if signs.variety < LEAST_VARIETY else 0
         self._saturated = self._saturated + 1 if signs.accuracy > SATURATED else 0
-        if not signs.finite:
-            self._say("diverged", _divergence(gan), trainer)
-        elif gan.alternations >= YOUNG and max(self._alike, self._saturated) >= self.epochs:
-            self._say("collapsed", self._collapse(signs, gan, trainer.current_epoch), trainer)
+        if gan.alternations >= YOUNG and max(self._alike, self._saturated) >= self.epochs:
+            self._say(self._collapse(signs, gan, trainer.current_epoch), trainer)
 
     def _look(self, trainer: Trainer, gan: Any) -> Signs:
         now = gan.history.last_epoch()
         return Signs(
             self._variety_of(gan, trainer.datamodule),  # type: ignore[attr-defined]
             now.get("discriminator_accuracy", math.nan),  # an objective of the user's need not tell it
-            math.isfinite(now["generator_loss"]) and math.isfinite(now["discriminator_loss"]),
         )
 
     @torch.no_grad()
@@ -142,11 +137,11 @@ class Collapse(Callback):
                 cures.append("gan.discriminator_steps=1")
         return cures
 
-    def _say(self, what: str, line: str, trainer: Trainer) -> None:
+    def _say(self, line: str, trainer: Trainer) -> None:
         """The line, and the end if that is wished, unless it has been said."""
-        if what in self._said:
+        if self._said:
             return
-        self._said.append(what)
+        self._said = True
         if trainer.is_global_zero:
             ending = "; training ends here, as callbacks.collapse.stop says" if self.stop else ""
             log.warning("epoch %d: %s%s", trainer.current_epoch + 1, line, ending)
@@ -154,16 +149,9 @@ class Collapse(Callback):
             self.stopped = trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        return {"alike": self._alike, "saturated": self._saturated, "said": list(self._said)}
+        return {"alike": self._alike, "saturated": self._saturated, "said": self._said}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._alike = state["alike"]
         self._saturated = state["saturated"]
-        self._said = list(state["said"])
-
-
-def _divergence(gan: Any) -> str:
-    cures = ["a lower optimizer.lr", "gan.generator_clip_norm=1 gan.discriminator_clip_norm=1"]
-    if gan.penalty is None:
-        cures.append("penalty=r1_r2")
-    return f"the training has diverged, its losses are no numbers any more; what usually helps: {', '.join(cures)}"
+        self._said = bool(state["said"])

@@ -7,6 +7,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from gan_lightning.errors import is_number
+
 TAGS = {
     "generator_loss": "loss/generator",
     "discriminator_loss": "loss/discriminator",
@@ -94,6 +96,8 @@ class Statistics(Callback):
         return {"history": self._points, "names": self._names, "sum": unfinished, "count": self._count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if not all(is_number(number) for point in state["history"] for number in point.values()):
+            raise ValueError("history holds what is no number")
         self._points[:] = state["history"]
         self._names = state.get("names", list(TAGS)[:5])  # earlier versions had these alone
         self._sum = None if state["sum"] is None else torch.tensor(state["sum"])

@@ -1,6 +1,7 @@
 """How checkpoints reach the disk."""
 
 import io
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins import TorchCheckpointIO
 
+from gan_lightning.loop.checkpoint_schema import infinite_part
 from gan_lightning.paths import LAST_CHECKPOINT, ONE_BEFORE
 from gan_lightning.whole_files import whole_file
+
+log = logging.getLogger(__name__)
 
 
 class WholeCheckpoints(TorchCheckpointIO):
     """Writes a checkpoint whole or not at all, and keeps the last one but one: `before_last.ckpt` beside `last.ckpt`.
+    One that holds NaN or infinity is not written: there would be nothing to go on from.
 
     Lightning's own way writes it in the folder for temporary files, and moves it from there: from another file system
     that is a copy over the only checkpoint there is.
@@ -27,6 +32,9 @@ class WholeCheckpoints(TorchCheckpointIO):
             OSError: if it cannot be written; its `filename` is `path`.
         """
         path = Path(path)
+        if part := infinite_part({name: checkpoint.get(name) for name in ("state_dict", "optimizer_states")}):
+            log.warning("%s is not written: %s is no finite number any more", path, part)
+            return
         content = io.BytesIO()  # torch says less clearly than the file itself what is the matter with a disk
         torch.save(checkpoint, content)
         with whole_file(path) as file:

@@ -37,7 +37,7 @@ class Job(NamedTuple):
     @property
     def is_done(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.state in (State.COMPLETED, State.PRUNED)
+        return self.state in (State.COMPLETED, State.PRUNED, State.DIVERGED)
 
     def outcome(self) -> float | None:
         """The metric that the sweep optimises; None if the job has none, or diverged."""

@@ -35,7 +35,7 @@ class OptunaSweeper(Sweeper):
     al. 2011).
 
     The study is kept in the sweep's folder: the same command again goes on with it, first with the trials that were
-    interrupted. Trials that fail or diverge count, but are no reason to stop.
+    interrupted. Trials that fail or diverge count, but are no reason to stop; the search keeps away from what diverged.
 
     Args:
         params: keys with what to search, as on the command line, which wins: `interval(0, 0.5)`, `tag(log,
@@ -187,9 +187,9 @@ def _tell(study: "Study", trial: "FrozenTrial", job: Job) -> None:
     match job.state:
         case State.COMPLETED if (outcome := job.outcome()) is not None:
             study.tell(trial.number, outcome)
-        case State.COMPLETED | State.FAILED | State.WAITING:  # diverged, or failed
+        case State.FAILED | State.WAITING:
             study.tell(trial.number, state=TrialState.FAIL)
-        case State.PRUNED:
+        case State.COMPLETED | State.PRUNED | State.DIVERGED:  # which the sampler ranks below all others
             study.tell(trial.number, state=TrialState.PRUNED)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_lightning.errors import UserError, is_number, one_line
+from gan_lightning.errors import TrainingDivergedError, UserError, is_number, one_line
 from gan_lightning.whole_files import read_json, remove_unfinished, write_json, write_text
 
 LOCK, STATUS, RESULTS, TRACEBACK = ".lock", "status.json", "metrics.json", "traceback.txt"
@@ -31,6 +31,7 @@ class State(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     PRUNED = "pruned"
+    DIVERGED = "diverged"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
 
@@ -129,6 +130,9 @@ class Record:
             # Without results the training was stopped before its last epoch, by trainer.max_time=…, say.
             completed = State.COMPLETED if (self.folder / RESULTS).exists() else State.INTERRUPTED
             self._write(State.PRUNED if self.pruned else completed)
+        elif isinstance(error, TrainingDivergedError):
+            self._status["error"] = one_line(error)
+            self._write(State.DIVERGED)
         elif isinstance(error, Exception):
             write_text(self.folder / TRACEBACK, "".join(traceback.format_exception(error)))
             self._status["error"] = one_line(error) or type(error).__name__

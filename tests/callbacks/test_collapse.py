@@ -1,4 +1,4 @@
-"""That a collapse and a divergence are noticed, once, and by looking alone."""
+"""That a collapse is noticed, once, and by looking alone."""
 
 import logging
 import math
@@ -22,8 +22,7 @@ from gan_lightning.loop.history import History
 from gan_lightning.objectives import Hinge, Minimax, NonSaturating, Objective, RelativisticPairing, Switch
 from gan_lightning.penalties import R1R2
 
-HEALTHY, ALIKE = Signs(0.9, 0.7, True), Signs(0.1, 0.7, True)
-SATURATED, DIVERGED = Signs(0.9, 0.999, True), Signs(math.nan, math.nan, False)
+HEALTHY, ALIKE, SATURATED = Signs(0.9, 0.7), Signs(0.1, 0.7), Signs(0.9, 0.999)
 
 
 def test_the_nearest_of_the_others() -> None:
@@ -104,21 +103,18 @@ def watched(
     [
         (ALIKE, "samples differ 0.1 times as much as training images, for 3 epochs; what usually helps: "),
         (SATURATED, "the discriminator tells 99.9% of all images apart, for 3 epochs; what usually helps: "),
-        (DIVERGED, "the training has diverged"),
     ],
 )
 def test_it_is_said_once_and_nothing_of_it_in_a_healthy_run(
     sign: Signs, said: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    now_and_then = [sign, sign, HEALTHY] if sign is not DIVERGED else [HEALTHY] * 3
-    game = watched(monkeypatch, chain(now_and_then * 3, repeat(sign)), epochs=3)
+    game = watched(monkeypatch, chain([sign, sign, HEALTHY] * 3, repeat(sign)), epochs=3)
     game.pass_epochs(9)
     assert not caplog.records
     game.pass_epochs(6)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    epoch = 12 if sign is not DIVERGED else 10
-    assert record.getMessage().startswith(f"epoch {epoch}: {said}")
+    assert record.getMessage().startswith(f"epoch 12: {said}")
     assert not game.trainer.should_stop
 
 
@@ -215,13 +211,6 @@ def test_a_run_that_is_stopped_ends_cleanly_and_can_go_on(run: Run, whole: Path)
     assert again.exit_code == 0, again.stderr
     assert "what usually helps" not in again.stdout
     assert_same_weights(weights("run/checkpoints/last.ckpt"), weights(whole / "checkpoints/last.ckpt"))
-
-
-@pytest.mark.slow
-def test_a_training_that_diverges_is_said_to(run: Run) -> None:
-    outcome = run(*SHORT, "optimizer=goodfellow_sgd", "optimizer.lr=1e38", "trainer.max_epochs=2")
-    assert outcome.exit_code == 0, outcome.stderr
-    assert outcome.stdout.count("the training has diverged") == 1
 
 
 @pytest.mark.slow

@@ -129,6 +129,7 @@ def test_a_generator_that_diverges_is_worth_nan_and_no_best_checkpoint(run: Run,
     listen = "+hydra.callbacks.returned._target_=plugs.Returned"
     outcome = run(
         *short, *EVALUATION, FRECHET, "trainer.max_epochs=2", "optimizer.lr=1e38", "optimizer=goodfellow_sgd", listen,
+        "callbacks.divergence.stop=false",
         "optimized_metric=frechet_distance", "output_dir=diverged",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr

@@ -84,7 +84,7 @@ def test_trials_that_fail_or_diverge_stop_nothing(run: Run) -> None:
     assert outcome.exit_code == 0, outcome.stderr
     assert "optimizer.generator.lr (such as 1e-4) must be a number of at least 0, not -1.0" in outcome.stdout
     ended = {(trial.params["optimizer.generator.lr"], trial.state) for trial in study().trials}
-    assert ended == {("0.0001", TrialState.COMPLETE), ("1e+38", TrialState.FAIL), ("-1.0", TrialState.FAIL)}
+    assert ended == {("0.0001", TrialState.COMPLETE), ("1e+38", TrialState.PRUNED), ("-1.0", TrialState.FAIL)}
     assert run(*words).exit_code == 0
     assert len(study().trials) == 4
 
