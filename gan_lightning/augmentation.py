@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from gan_lightning.schedules import Schedule, Scheduled, number_or_schedule
+from gan_lightning.sharding import shard
 
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:
     """One number for each image, (B, 1, 1, 1)."""
-    return torch.rand(len(images), 1, 1, 1, device=images.device, dtype=images.dtype) * (high - low) + low
+    drawn = shard(lambda n: torch.rand(n, 1, 1, 1, device=images.device, dtype=images.dtype), len(images))
+    return drawn * (high - low) + low
 
 
 def brightness(images: Tensor) -> Tensor:
@@ -37,7 +39,7 @@ def contrast(images: Tensor) -> Tensor:
 
 def _below(bound: int, images: Tensor) -> Tensor:
     """A whole number from 0 to bound - 1 for each image, (B, 1)."""
-    return torch.randint(bound, (len(images), 1), device=images.device)
+    return shard(lambda n: torch.randint(bound, (n, 1), device=images.device), len(images))
 
 
 def translation(images: Tensor) -> Tensor:
@@ -106,4 +108,6 @@ class InstanceNoise(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [-1, 1] to as many with noise."""
-        return images + self.std.value * torch.randn_like(images)
+        shape = images.shape[1:]
+        noise = shard(lambda n: torch.randn(n, *shape, device=images.device, dtype=images.dtype), len(images))
+        return images + self.std.value * noise

@@ -137,6 +137,18 @@ def epochs_of(checkpoint: dict[str, Any]) -> int:
     return epochs
 
 
+def processes_of(checkpoint: dict[str, Any]) -> int:
+    """How many processes wrote a checkpoint together.
+
+    Raises:
+        UserError: if it does not say.
+    """
+    try:
+        return len(checkpoint["random"]["states"]["cpu"])
+    except (KeyError, TypeError):
+        raise UserError(f"{checkpoint['path']}: random has no states of random number generators") from None
+
+
 def is_between_epochs(checkpoint: dict[str, Any]) -> bool:
     """Whether a checkpoint was written when an epoch was over."""
     return checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]

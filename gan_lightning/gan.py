@@ -16,6 +16,7 @@ from gan_lightning.penalties import Penalty, check_constraint, penalised_loss
 from gan_lightning.players.judge import Judge
 from gan_lightning.players.protocol import call, depends_on_batch, frozen, is_lipschitz, sample_latent
 from gan_lightning.schedules import ScheduledOptimizer
+from gan_lightning.sharding import shard
 
 
 class GAN(ManualOptimization):
@@ -169,8 +170,7 @@ class GAN(ManualOptimization):
         """Both gradients on the same new images before either moves; the generator's loss, and the scalars."""
         self.of_generator.zero_grad()
         fake = call(self.generator, self.sample_latent(len(real)), labels)
-        # The discriminator sees a copy, and the gradient of the generator's loss there goes on to the original: so each
-        # backward pass reaches the weights of one player alone, which is what DDP needs.
+        # D sees a copy, whose gradient goes on to the original: so each backward pass reaches one player, as DDP needs.
         seen = fake.detach().requires_grad_()
         judge = self.judge(labels, remembers=True)
         loss, scalars = penalised_loss(objective, self.penalty, judge, real, seen)
@@ -197,4 +197,4 @@ class GAN(ManualOptimization):
 
     def sample_latent(self, num_samples: int) -> Tensor:
         """Draw z (num_samples, latent_dim) from the training's own random numbers."""
-        return sample_latent(self.generator, num_samples, self.randomness.latent())
+        return shard(lambda number: sample_latent(self.generator, number, self.randomness.latent()), num_samples)

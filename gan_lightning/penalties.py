@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gan_lightning.objectives import Objective, Scalars
 from gan_lightning.players.judge import Judge
 from gan_lightning.schedules import Schedule, Scheduled, number_or_schedule
+from gan_lightning.sharding import shard
 
 
 def squared_slopes(judge: Judge, *batches: Tensor) -> tuple[Tensor, ...]:
@@ -48,7 +49,8 @@ class GradientPenalty(Penalty):
         self.weight = Scheduled(weight)
 
     def forward(self, judge: Judge, real: Tensor, fake: Tensor) -> tuple[Tensor, Scalars]:
-        share = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
+        one_each = [1] * (real.dim() - 1)
+        share = shard(lambda n: torch.rand(n, *one_each, device=real.device, dtype=real.dtype), len(real))
         (squared,) = squared_slopes(judge, torch.lerp(fake.to(real.dtype), real, share))
         # The root has no slope at 0, and an infinite one beside it.
         norms = torch.where(squared > 0, squared, 1).sqrt() * (squared > 0)

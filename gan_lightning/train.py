@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.building import compose
-from gan_lightning.checkpoints import epochs_of, is_between_epochs, read_checkpoint
+from gan_lightning.checkpoints import epochs_of, is_between_epochs, processes_of, read_checkpoint
 from gan_lightning.cli import entry_point, is_first_process
 from gan_lightning.errors import UserError, number, whole_number
 from gan_lightning.mistakes import user_mistakes
@@ -86,7 +86,7 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
             _go_on_where_it_was(settings, checkpoint)
         gan, data, trainer, callbacks = compose(settings)
         if checkpoint is not None:
-            _check_resume(checkpoint, dict(gan.hparams))
+            _check_resume(checkpoint, dict(gan.hparams), trainer.world_size)
             check_to_go_on(checkpoint, gan, trainer)
         data.prepare_data()
         data.setup("fit")
@@ -330,8 +330,32 @@ def _go_on_where_it_was(settings: DictConfig, checkpoint: dict[str, Any]) -> Non
         settings.gan.alternations_per_step = at_a_time
 
 
-def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any]) -> None:
-    if changed := differences(checkpoint["hyper_parameters"], hyper_parameters):
+def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any], processes: int) -> None:
+    """See that a checkpoint is one of a training with these settings, and shorter.
+
+    With another number of processes the batch of each must be such that an alternation sees as many images as before.
+
+    Raises:
+        UserError: if it is not.
+    """
+    before, at_once = checkpoint["hyper_parameters"], hyper_parameters["dataset"]["batch_size"]
+    processes_before = processes_of(checkpoint)
+    if processes_before != processes:
+        images = before["dataset"]["batch_size"] * processes_before
+        if at_once * processes != images:
+            raise UserError(
+                f"{hyper_parameters['ckpt_path']} is of {counted(processes_before, 'process')}, an alternation of which"
+                f" sees {images} images; on {processes}, say dataset.batch_size={max(1, images // processes)}"
+            )
+        before = {**before, "dataset": {**before["dataset"], "batch_size": at_once}}
+        log.info(
+            "%s in place of %d, with %s each: the images, the latents and the rest that is random stay the same,"
+            " the weights will be so within rounding",
+            counted(processes, "process"),
+            processes_before,
+            counted(at_once, "image"),
+        )
+    if changed := differences(before, hyper_parameters):
         raise UserError(
             f"{hyper_parameters['ckpt_path']} was trained with other settings: {', '.join(changed)};"
             " give those of that run, or start a new one without ckpt_path"

@@ -2,8 +2,9 @@
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 job`, `2 jobs`, `4,000 images`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """`1 job`, `2 jobs`, `4,000 images`, `2 processes`."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def time_left(seconds: float) -> str:

@@ -13,6 +13,7 @@ ENTRY_POINTS = {"train.py", "sample.py", "evaluate.py", "report.py"}
 KNOW_HYDRA = ENTRY_POINTS | {"cli.py", "settings.py", "building.py", "mistakes.py"}
 MATHEMATICS = {
     *("losses.py", "objectives.py", "penalties.py", "augmentation.py", "averaging.py", "schedules.py", "adam.py"),
+    "sharding.py",
     *("players/judge.py", "players/protocol.py"),
 }
 
@@ -97,7 +98,7 @@ def test_the_mathematics_knows_torch_and_itself_alone(file: str) -> None:
 @pytest.mark.parametrize("file", within("networks/"))
 def test_networks_know_torch_alone(file: str) -> None:
     assert libraries(file) <= {"torch"}
-    assert uses(file, "gan_lightning") == uses(file, *ours("networks", "errors.py"))
+    assert uses(file, "gan_lightning") == uses(file, *ours("networks", "errors.py", "sharding.py"))
 
 
 @pytest.mark.parametrize("file", within("measures/"))

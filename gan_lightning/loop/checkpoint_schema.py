@@ -186,7 +186,7 @@ def _check_callback(found: Any, callback: "Callback", path: str) -> None:
     known = {name: part for name, part in expected.items() if not isinstance(found, Mapping) or name in found}
     _check_same(found, known, where)
     try:
-        callback.load_state_dict(deepcopy(found))
+        deepcopy(callback).load_state_dict(deepcopy(found))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as reason:
         raise UserError(f"{where} is not what it takes back: {type(reason).__name__} {one_line(reason)}") from reason
 

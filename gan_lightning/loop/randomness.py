@@ -9,12 +9,13 @@ from torch import Tensor
 
 
 class Randomness:
-    """Every random number generator that the training steps draw from, on every rank.
+    """Every random number generator that the training steps draw from.
 
-    Latents have a generator of their own; dropout, augmentations and penalties draw from torch's global ones.
+    Latents have a generator of their own; dropout, augmentations and penalties draw from torch's global ones. Where
+    several processes train, the generators of all are in the same state: see `gan_lightning.sharding`.
 
     Args:
-        module: whose device, and whose rank among how many, decide which generators there are.
+        module: whose device decides which generators there are.
         seed: of the latents.
     """
 
@@ -23,12 +24,14 @@ class Randomness:
         self._seed = seed
         self._latent: torch.Generator | None = None
         self._resumed: dict[str, Any] | None = None
+        self._first = torch.get_rng_state()
+        """That of torch's global generator once the weights have been drawn; Lightning seeds processes anew."""
 
     def latent(self) -> torch.Generator:
         """The latents' generator, made when the device is known."""
         if self._latent is None:
             # Its own stream: seeded plainly, it would repeat the numbers that the weights were drawn from.
-            entropy = np.random.SeedSequence((self._seed, self._module.global_rank)).generate_state(1)
+            entropy = np.random.SeedSequence((self._seed, 0)).generate_state(1)
             self._latent = torch.Generator(self._module.device).manual_seed(int(entropy[0]))
         return self._latent
 
@@ -45,17 +48,16 @@ class Randomness:
         self._resumed = state
 
     def restore(self) -> None:
-        """Go on from the checkpoint, if there is one and it is of as many devices of the same kind: elsewhere the
+        """Begin, or go on from the checkpoint if there is one and it is of the same kind of device: elsewhere the
         numbers would be others anyway.
         """
         resumed, self._resumed = self._resumed, None
+        torch.set_rng_state(self._first)
         if resumed is None or resumed["device"] != self._module.device.type:
             return
         for name, of_all_ranks in resumed["states"].items():
-            if len(of_all_ranks) != self._module.trainer.world_size:
-                return
-            # Torch misreads a state that is part of a larger tensor.
-            state = of_all_ranks[self._module.global_rank].clone()
+            # A process that was not there before joins the others. Torch misreads a part of a larger tensor.
+            state = of_all_ranks[self._module.global_rank % len(of_all_ranks)].clone()
             match name:
                 case "latent":
                     self.latent().set_state(state)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from gan_lightning.sharding import num_processes, shard
+
 
 class Dropout(nn.Dropout):
     """Drops each unit with probability p and multiplies the rest by 1 / (1 - p): Srivastava et al. 2014, section 10.
@@ -11,8 +13,9 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or not self.training or self.p in (0, 1):
+        if not self.training or self.p in (0, 1) or (x.device.type != "cpu" and num_processes() == 1):
             return super().forward(x)
+        drawn = shard(lambda number: torch.rand(number, *x.shape[1:], device=x.device), len(x))
         # Numbers, not truth values: a CPU compares and multiplies these many times as fast.
-        mask = torch.rand(x.shape).ge_(self.p).mul_(1 / (1 - self.p))
+        mask = drawn.ge_(self.p).mul_(1 / (1 - self.p))
         return x * mask.to(x.dtype)

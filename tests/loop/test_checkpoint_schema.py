@@ -80,7 +80,7 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda each: each["optimizer_states"][0]["param_groups"][0].update(lr="x"),
         "param_groups.0.lr is a str",
     ),
-    "no random numbers": (drop("random"), "random is nothing, not a dict"),
+    "no random numbers": (drop("random"), "random has no states of random number generators"),
     "no latents": (drop("random", "states", "latent"), "random.states lacks latent"),
     "short states": (
         put("random", "states", "cpu", value=torch.zeros(1, 7, dtype=torch.uint8)),
