@@ -199,8 +199,8 @@ def _try_optimizer(factory: Any, where: str) -> None:
 
     from gan_lightning.schedules import Schedule, ScheduledOptimizer
 
-    betas = factory.keywords.get("betas")
-    if betas is not None:
+    if "betas" in factory.keywords:
+        betas = factory.keywords["betas"]
         numbers = betas if isinstance(betas, list) else []
         right = [isinstance(each, Schedule) or (isinstance(each, float) and 0 <= each < 1) for each in numbers]
         if right != [True, True]:

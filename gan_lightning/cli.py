@@ -15,6 +15,7 @@ from typing import Any
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig
@@ -95,11 +96,11 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
                 if show_traceback:
                     raise
                 _exit(_explain(mistake, config_name, arguments))
-            except ValueError as mistake:
-                # Hydra's answer to objective=null, say; from a job, it is an error of ours, and loud.
+            except (ValueError, TypeError) as mistake:
+                # Hydra's answer to objective=null or [0.5], say; from a job, it is an error of ours, and loud.
                 if begun or show_traceback:
                     raise
-                _exit(_explain_nothing(arguments) or one_line(mistake))
+                _exit(_explain_group(arguments) or one_line(mistake))
             except KeyboardInterrupt:
                 sys.exit(130)
 
@@ -133,6 +134,8 @@ def _explain(mistake: Exception, config_name: str, arguments: list[str]) -> str:
     if several := re.match(r"Ambiguous value for argument '([^=]+)=([^']*)'", str(mistake)):
         of_sweep = f", and -m {several[1]}={several[2]} a sweep" if config_name == "config" else ""
         return f"{several[1]} has several values: a list is {several[1]}=[{several[2]}]{of_sweep}"
+    if "Config group override" in str(mistake) and (explained := _explain_group(arguments)):
+        return explained
     if unknown := re.match(r"Could not override '([^'=]+)", str(mistake)):
         return suggest(unknown[1], known_settings(config_name, config_dirs(arguments)))
     if isinstance(mistake, OSError) and mistake.filename is not None:
@@ -144,13 +147,14 @@ def _explain(mistake: Exception, config_name: str, arguments: list[str]) -> str:
     return one_line(mistake) or f"the settings do not compose: {type(mistake).__name__}"
 
 
-def _explain_nothing(arguments: list[str]) -> str | None:
-    """What is wrong with `dataset=null`, of which Hydra says neither the group nor what there is."""
+def _explain_group(arguments: list[str]) -> str | None:
+    """What is wrong with `dataset=null` or `penalty=0.3`, of which Hydra says neither the group nor what there is."""
     for argument in arguments:
         group, _, value = argument.partition("=")
-        if value in ("", "null") and (CONF / group).is_dir():
-            there_is = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
-            return f"{group} must be one of its options, not nothing; there is {there_is}"
+        if (CONF / group).is_dir() and not isinstance(OverridesParser.create().parse_override(argument).value(), str):
+            options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+            given = "nothing" if value in ("", "null") else value
+            return f"{group} must be one of its options, not {given}; there is {', '.join(options)}"
     return None
 
 

@@ -21,8 +21,8 @@ class TrainingDivergedError(UserError):
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, its line breaks and runs of spaces made single spaces."""
-    return " ".join(str(error).split())
+    """What an error says, its line breaks and runs of spaces made single spaces, without the stack of torch's C++."""
+    return " ".join(str(error).partition("Exception raised from ")[0].split())
 
 
 def whole_number(name: str, value: Any, at_least: int, at_most: float = math.inf) -> None:

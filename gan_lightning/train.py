@@ -254,16 +254,20 @@ def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
         remove_try(folder)
     for key in ("optimizer.lr", "optimizer.generator.lr", "optimizer.discriminator.lr"):
         rate = OmegaConf.select(settings, key, default=0)
-        if not OmegaConf.is_dict(rate):  # a schedule, say
+        if not (OmegaConf.is_dict(rate) and "_target_" in rate):  # a schedule, say
             number(f"{key} (such as 1e-4)", rate, at_least=0)
     whole_number("seed", settings.seed, at_least=0, at_most=2**32 - 1)  # as NumPy has it
     whole_number("trainer.max_epochs", trainer.max_epochs, at_least=1)
     whole_number("trainer.log_every_n_steps", trainer.log_every_n_steps, at_least=1)
+    every = "callbacks.checkpoints.every_n_epochs"
+    whole_number(every, OmegaConf.select(settings, every, default=1), at_least=1)
     share = trainer.limit_train_batches
     if not isinstance(share, float | int) or not share > 0 or (isinstance(share, float) and share > 1):
         raise UserError(
             f"trainer.limit_train_batches must be a share of at most 1.0 or a whole number of steps, not {share!r}"
         )
+    if not isinstance(trainer.accelerator, str):
+        raise UserError(f"trainer.accelerator must be auto, cpu or gpu, not {trainer.accelerator}")
     if str(trainer.precision) not in ("auto", "32", "32-true", "bf16-mixed"):
         raise UserError(f"trainer.precision must be 32-true, bf16-mixed or auto, not {trainer.precision}")
     for key, harmless in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):

@@ -34,7 +34,7 @@ def _hidden_layers(
         ValueError: if there is no such activation, or the slope is none.
     """
     number("negative_slope", negative_slope, at_least=0)
-    if activation not in ACTIVATIONS:
+    if activation not in list(ACTIVATIONS):
         raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {activation!r}")
     activate = partial(nn.LeakyReLU, negative_slope) if activation == "leaky_relu" else ACTIVATIONS[activation]
     layers: list[nn.Module] = []

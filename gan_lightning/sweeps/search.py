@@ -18,7 +18,7 @@ from gan_lightning.mistakes import MISTAKES
 from gan_lightning.settings import override
 from gan_lightning.sweeps.jobs import Job
 from gan_lightning.sweeps.status import State
-from gan_lightning.sweeps.study import STUDY, open_study_file
+from gan_lightning.sweeps.study import open_study
 from gan_lightning.sweeps.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -107,10 +107,7 @@ class OptunaSweeper(Sweeper):
 
     def _study(self, metric: str, direction: Any, space: "dict[str, BaseDistribution]") -> "Study":
         """The study in the sweep's folder, or a new one there."""
-        import optuna
-
-        storage = open_study_file(str(self.journal))
-        study = optuna.create_study(study_name=STUDY, storage=storage, direction=direction, load_if_exists=True)
+        study = open_study(str(self.journal), direction)
         before = study.user_attrs.get("metric", metric), study.direction.name.lower()
         if before != (metric, direction) or any(_elsewhere(trial, space) for trial in study.trials):
             raise UserError(f"{self.journal.parent} holds a search over other settings; choose another output_dir")

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan_lightning.errors import UserError, one_line
+
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.storages import JournalStorage
 
 
@@ -21,3 +24,21 @@ def open_study_file(path: str) -> "JournalStorage":
     from optuna.storages.journal import JournalFileBackend
 
     return JournalStorage(JournalFileBackend(str(Path(path).resolve())))
+
+
+def open_study(path: str, direction: str) -> "Study":
+    """The study in a file, or a new one there.
+
+    Raises:
+        UserError: if the file is damaged.
+    """
+    import optuna
+
+    try:
+        return optuna.create_study(
+            study_name=STUDY, storage=open_study_file(path), direction=direction, load_if_exists=True
+        )
+    except OSError:
+        raise
+    except Exception as reason:  # Optuna trusts its file, and fails where that stops making sense
+        raise UserError(f"{path} is damaged ({one_line(reason)}); mend it, or choose another output_dir") from reason
