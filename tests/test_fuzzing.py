@@ -6,9 +6,9 @@ Examples are drawn anew from a fixed seed; what once failed is written below as 
 import contextlib
 import json
 import pickle
-import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,15 @@ JSON = st.recursive(
 @contextlib.contextmanager
 def one_clear_error() -> Iterator[None]:
     """A :class:`UserError` of one line, if anything."""
+    said = "a message"
     try:
         with user_mistakes():
             yield
     except UserError as error:
-        assert str(error).strip()
-        assert "\n" not in str(error)
-        assert len(str(error)) < 2000
+        said = str(error)
+    assert said.strip()
+    assert "\n" not in said
+    assert len(said) < 2000
 
 
 def damaged(content: bytes) -> st.SearchStrategy[bytes]:
@@ -223,13 +225,12 @@ def test_shapes(family: Any) -> None:
     @given(st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(1, 40)), st.integers(1, 3))
     def check(shape: tuple[int, int, int], number: int) -> None:
         with torch.device("meta"):
-            try:
-                generator = family.Generator(shape, num_classes=10, latent_dim=2, **NETWORKS[family])
-            except ValueError as refused:
-                assert re.search(r"multiples of 4|at least", str(refused))
-                assert shape[1] % 4 or shape[2] % 4 or min(shape[1:]) < 8
-                return
-            assert generator(torch.zeros(number, 2)).shape == (number, *shape)
+            make = partial(family.Generator, shape, num_classes=10, latent_dim=2, **NETWORKS[family])
+            if family is not mlp and (shape[1] % 4 or shape[2] % 4):
+                with pytest.raises(ValueError, match="multiples of 4"):
+                    make()
+            else:
+                assert make()(torch.zeros(number, 2)).shape == (number, *shape)
 
     check()
 

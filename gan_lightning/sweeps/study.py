@@ -1,7 +1,7 @@
 """Where Optuna keeps what it knows of a search."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gan_lightning.errors import UserError, one_line
 
@@ -26,7 +26,7 @@ def open_study_file(path: str) -> "JournalStorage":
     return JournalStorage(JournalFileBackend(str(Path(path).resolve())))
 
 
-def open_study(path: str, direction: str) -> "Study":
+def open_study(path: str, direction: Any) -> "Study":
     """The study in a file, or a new one there.
 
     Raises:
