@@ -5,6 +5,7 @@ names is looked at first, all of it: only classes of this project are made, torc
 the user vouches for.
 """
 
+import errno
 import inspect
 import json
 import logging
@@ -95,6 +96,8 @@ def _read(path: str) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as reason:
+        if reason.errno == errno.EINVAL:  # torch looks before the beginning of a file that was cut off
+            raise UserError(f"{path} is not a checkpoint, or it is damaged") from reason
         raise UserError(f"cannot read {path}: {reason.strerror}") from reason
     except Exception as reason:  # torch raises many kinds, depending on where the file stops making sense
         raise UserError(f"{path} is not a checkpoint, or it is damaged") from reason

@@ -73,10 +73,16 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The settings that a resumed run may not change and that are not the same: `optimizer.lr (0.0001, now 0.001)`."""
     old, new = flatten(before), flatten(now)
     return [
-        f"{key} ({old.get(key, 'not set')}, now {new.get(key, 'not set')})"
+        f"{key} ({_beginning(old.get(key, 'not set'))}, now {_beginning(new.get(key, 'not set'))})"
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key) and decides(key) not in (LENGTH, PLACE, RECORD)
     ]
+
+
+def _beginning(value: Any) -> str:
+    """A value as text, not more of it than a line has room for."""
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def but_for_length(settings: dict[str, Any]) -> str:

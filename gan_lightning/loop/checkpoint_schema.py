@@ -212,7 +212,7 @@ def _kind(found: Any) -> str:
         return "nothing"
     if isinstance(found, Sequence | Mapping) and not isinstance(found, str):
         return f"a {type(found).__name__} of {len(found)}"
-    return f"a {type(found).__name__}"
+    return type(found).__name__
 
 
 def _some(names: Any) -> str:

@@ -78,7 +78,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "no groups": (put("optimizer_states", 0, "param_groups", value=[]), "param_groups is a list of 0, not a list of 1"),
     "a rate": (
         lambda each: each["optimizer_states"][0]["param_groups"][0].update(lr="x"),
-        "param_groups.0.lr is a str",
+        "param_groups.0.lr is str",
     ),
     "no random numbers": (drop("random"), "random has no states of random number generators"),
     "no latents": (drop("random", "states", "latent"), "random.states lacks latent"),
@@ -87,15 +87,15 @@ WRONG: dict[str, tuple[Change, str]] = {
         "random.states.cpu are no states of a random number generator",
     ),
     "states of text": (put("random", "states", "latent", value="x"), "random.states.latent are no states"),
-    "progress of text": (put(*PROGRESS, value="x"), "current.ready is a str, which it cannot be"),
+    "progress of text": (put(*PROGRESS, value="x"), "current.ready is str, which it cannot be"),
     "progress below 0": (put(*PROGRESS, value=-1), "current.ready is -1, which it cannot be"),
     "no loop": (drop("loops", "fit_loop", "epoch_loop.batch_progress", "total"), "batch_progress lacks total"),
     "alternations": (put("alternations", value=1.5), "alternations must be a whole number of at least 0, not 1.5"),
     "no alternations": (drop("alternations"), "alternations must be a whole number of at least 0, not None"),
-    "a version": (put("pytorch-lightning_version", value=3), "pytorch-lightning_version is a int, not a str"),
+    "a version": (put("pytorch-lightning_version", value=3), "pytorch-lightning_version is int, not str"),
     "no version": (put("pytorch-lightning_version", value="x"), "pytorch-lightning_version is no version"),
     "callbacks": (put("callbacks", value=[]), "callbacks is a list of 0, not a dict"),
-    "a callback": (put("callbacks", "Statistics", value=3), "callbacks.Statistics is a int, not a dict"),
+    "a callback": (put("callbacks", "Statistics", value=3), "callbacks.Statistics is int, not a dict"),
     "a history": (
         put("callbacks", "Statistics", "history", value=[{"epoch": "x"}]),
         "callbacks.Statistics is not what it takes back: ValueError history holds what is no number",
@@ -165,6 +165,14 @@ def test_sizes_that_cannot_be_take_neither_time_nor_memory(
     assert time.monotonic() - since < 60  # where it was made it took hours
     assert outcome.exit_code == 1
     assert said in outcome.stderr
+
+
+def test_a_checkpoint_that_was_cut_off_is_damaged(run: Run, whole: Path) -> None:
+    content = (whole / "checkpoints/last.ckpt").read_bytes()
+    for length in (0, 1, 5000, len(content) - 1):
+        Path("cut.ckpt").write_bytes(content[:length])
+        outcome = run("ckpt=cut.ckpt", entry_point=sample)
+        assert outcome.stderr == "error: cut.ckpt is not a checkpoint, or it is damaged\n"
 
 
 def test_the_place_of_what_is_not_finite() -> None:
