@@ -55,6 +55,7 @@ def train(folder: Path, experiment: str, changes: tuple[str, ...], arguments: ar
     command += [f"output_dir={folder}", f"seed={','.join(map(str, range(arguments.seeds)))}"]
     command += [f"trainer.max_epochs={arguments.epochs}", "trainer.log_every_n_steps=100"]
     command += ["callbacks=evaluation", f"callbacks.evaluation.every_n_epochs={arguments.epochs}"]
+    command += ["callbacks.divergence.stop=false"]  # to have results of it, too
     command += ["callbacks.evaluation.num_samples=5000", "optimized_metric=frechet_distance"]
     command += [f"hydra.launcher.n_jobs={arguments.jobs or 'null'}", *arguments.option]
     if subprocess.run(command).returncode != 0:

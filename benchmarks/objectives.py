@@ -42,6 +42,7 @@ def train(folder: Path, objective: str, penalties: list[str], arguments: argpars
     command += [f"objective={objective}", f"penalty={','.join(penalties)}"]
     command += [f"seed={','.join(map(str, range(arguments.seeds)))}", f"trainer.max_epochs={arguments.epochs}"]
     command += ["callbacks=evaluation", f"callbacks.evaluation.every_n_epochs={arguments.epochs}"]
+    command += ["callbacks.divergence.stop=false"]  # to have results of it, too
     command += ["optimized_metric=frechet_distance", "callbacks.checkpoints=null", "callbacks.training_gif=null"]
     command += [f"hydra.launcher.n_jobs={arguments.jobs or 'null'}", *arguments.option]
     if subprocess.run(command).returncode != 0:

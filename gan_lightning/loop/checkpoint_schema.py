@@ -97,13 +97,14 @@ def check_to_go_on(checkpoint: dict[str, Any], gan: "GAN", trainer: "Trainer") -
         "pytorch-lightning_version": "",
         "loops": {"fit_loop": trainer.fit_loop.state_dict()},
         "callbacks": {},
-        "optimizer_states": [{**each.state_dict(), "state": {}} for each in optimizers],
+        "optimizer_states": [{"state": {}, "param_groups": []} for _ in optimizers],
         "lr_schedulers": [scheduler.state_dict() for scheduler in schedulers],
         "random": {"device": "", "states": {}},
     }
     _check_same({name: checkpoint.get(name) for name in expected}, expected, f"{path}: ")
     for number, state in enumerate(checkpoint["optimizer_states"]):
         where = f"{path}: optimizer_states.{number}"
+        _check_groups(state["param_groups"], optimizers[number], f"{where}.param_groups")
         moments = _after_a_step(optimizers[number])["state"]
         if moments and not state["state"]:
             raise UserError(f"{where}.state is empty, but that optimizer has moved already")
@@ -177,6 +178,17 @@ def _after_a_step(optimizer: Optimizer) -> dict[str, Any]:
                 weight.grad = torch.zeros_like(weight)
     twin.step()
     return twin.state_dict()
+
+
+def _check_groups(found: Any, optimizer: Optimizer, where: str) -> None:
+    """Accept the settings of an optimizer for each group of its weights; other versions of torch have others beside."""
+    expected = optimizer.state_dict()["param_groups"]
+    _check_same(found, [{"params": group["params"], "lr": group["lr"]} for group in expected], where)
+    _check_same(
+        found,
+        [{key: group[key] for key in group if key in there} for group, there in zip(expected, found, strict=True)],
+        where,
+    )
 
 
 def _check_callback(found: Any, callback: "Callback", path: str) -> None:
