@@ -66,9 +66,13 @@ class DownloadedDataModule(ImageDataModule):
             return
         try:
             Path(self.data_dir).mkdir(parents=True, exist_ok=True)
-            with FileLock(Path(self.data_dir) / f".{self.dataset.__name__}.lock"):
-                if self.missing():
-                    self._download()
+            lock = Path(self.data_dir) / f".{self.dataset.__name__}.lock"
+            with FileLock(lock):
+                try:
+                    if self.missing():
+                        self._download()
+                finally:
+                    lock.unlink(missing_ok=True)  # who waits for it notices, and makes another
         except OSError as reason:
             raise UserError(
                 f"cannot write to the data folder {self.data_dir} ({reason.strerror or reason});"

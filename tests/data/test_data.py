@@ -1,40 +1,23 @@
 """The data modules, on small files in the real formats."""
 
-import gzip
-import hashlib
-import tarfile
-import threading
-import urllib.request
+import os
+import pickle
+import resource
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.error import URLError
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import NUM_TEST, NUM_TRAIN, write_cifar10, write_idx_set
-from torchvision import datasets
+from conftest import NUM_TEST, NUM_TRAIN, idx_bytes, write_cifar10, write_idx_set
 
-from gan_lightning.data import fashion_mnist
 from gan_lightning.data.base import ImageDataModule
 from gan_lightning.data.cifar10 import CIFAR10
 from gan_lightning.data.fashion_mnist import FashionMNIST
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.data.mnist5k import MNIST5k
 from gan_lightning.errors import UserError
-
-URLOPEN = urllib.request.urlopen
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise URLError("no network in tests")
-
-    monkeypatch.setattr("torchvision.datasets.utils.urllib.request.urlopen", refuse)
-    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", Path("/nowhere"))
 
 
 def ready(module: ImageDataModule) -> ImageDataModule:
@@ -150,118 +133,113 @@ def test_images_without_labels_are_refused(tmp_path: Path) -> None:
         ready(MNIST(data_dir=str(tmp_path)))
 
 
-@pytest.mark.parametrize("name", ["data_batch_3", "test_batch", "batches.meta"])
+IMAGES, LABELS = "images-idx3", "labels-idx1"
+
+
+@pytest.mark.parametrize("split", ["train", "t10k"])
+@pytest.mark.parametrize(
+    ("part", "held", "expected"),
+    [
+        (IMAGES, np.zeros((0, 28, 28)), r"says 0 × 28 × 28 and should say N × 28 × 28, N from 1 to \d0,000"),
+        (IMAGES, np.zeros((40, 32, 32)), "says 40 × 32 × 32 and should say N × 28 × 28"),
+        (IMAGES, np.zeros((40, 784)), "says 40 × 784 and"),
+        (IMAGES, np.zeros((40, 28, 28, 1)), "says 40 × 28 × 28 × 1 and"),
+        (LABELS, np.zeros(0), "says 0 and should say N, N from 1 to"),
+        (LABELS, np.zeros((40, 2)), "says 40 × 2 and should say N,"),
+        (LABELS, np.full(10, 10), "has the label 10, and 9 is the last"),
+    ],
+)
+def test_an_idx_file_of_something_else_is_named(
+    split: str, part: str, held: np.ndarray, expected: str, tmp_path: Path
+) -> None:
+    write_idx_set(tmp_path / MNIST.subfolder)
+    for each in ("train", "t10k"):  # as many images as the labels above are
+        (tmp_path / MNIST.subfolder / f"{each}-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros((10, 28, 28))))
+        (tmp_path / MNIST.subfolder / f"{each}-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(10)))
+    path = tmp_path / MNIST.subfolder / f"{split}-{part}-ubyte"
+    path.write_bytes(idx_bytes(held))
+    with pytest.raises(UserError, match=rf"^{path} is damaged: .*{expected}.*; delete it"):
+        MNIST(data_dir=str(tmp_path)).split(train=split == "train")
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """A gigabyte more than there is in use, so that reading too much fails instead of bringing the machine down."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**30, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.parametrize(("promised", "expected"), [(60_000_000, "N from 1 to 60,000"), (40, "should have 31,376")])
+def test_an_idx_file_of_47_gigabytes_is_not_read(promised: int, expected: str, tmp_path: Path) -> None:
+    write_idx_set(tmp_path / MNIST.subfolder)
+    path = tmp_path / MNIST.subfolder / "train-images-idx3-ubyte"
+    path.write_bytes(idx_bytes(np.zeros((0, 28, 28)))[:4] + promised.to_bytes(4, "big") + path.read_bytes()[8:])
+    os.truncate(path, 16 + 60_000_000 * 28 * 28)  # most of it is a hole
+    with pytest.raises(UserError, match=f"{path} is damaged: .*{expected}"):
+        MNIST(data_dir=str(tmp_path)).split(train=True)
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_a_cifar_batch_of_47_gigabytes_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_cifar10(tmp_path / CIFAR10.subfolder, monkeypatch)
+    os.truncate(tmp_path / CIFAR10.subfolder / "test_batch", 47 * 10**9)
+    with pytest.raises(UserError, match="test_batch is damaged: its md5"):
+        CIFAR10(data_dir=str(tmp_path)).split(train=False)
+
+
+@pytest.mark.parametrize("size", [16, 1_000, 40_000])
+def test_an_idx_file_whose_size_changes_while_it_is_read(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_idx_set(tmp_path / MNIST.subfolder)
+    path = tmp_path / MNIST.subfolder / "train-images-idx3-ubyte"
+    fromfile = np.fromfile
+
+    def changed(*args: Any) -> np.ndarray:
+        os.truncate(path, size)
+        return fromfile(*args)
+
+    monkeypatch.setattr(np, "fromfile", changed)
+    with pytest.raises(UserError, match=f"{path} is damaged: it has {size:,} bytes and should have 31,376"):
+        MNIST(data_dir=str(tmp_path)).split(train=True)
+
+
+def test_what_is_unpickled_is_what_was_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = write_cifar10(tmp_path / CIFAR10.subfolder, monkeypatch)
+
+    class Bomb:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (tmp_path / "exploded",)
+
+    bomb = pickle.dumps(Bomb())
+
+    def too_late(read: Any) -> Any:
+        def replaced(*args: Any, **kwargs: Any) -> Any:
+            (tmp_path / CIFAR10.subfolder / "test_batch").write_bytes(bomb)
+            return read(*args, **kwargs)
+
+        return replaced
+
+    for name in ("load", "loads"):
+        monkeypatch.setattr(pickle, name, too_late(getattr(pickle, name)))
+    _, labels = CIFAR10(data_dir=str(tmp_path)).split(train=False)
+    assert labels.tolist() == batches["test_batch"]["labels"]
+    with pytest.raises(UserError, match="test_batch is damaged: its md5"):
+        CIFAR10(data_dir=str(tmp_path)).split(train=False)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("name", ["data_batch_3", "test_batch"])
 def test_a_truncated_cifar_batch_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_cifar10(tmp_path / "cifar-10-batches-py", monkeypatch)
     path = tmp_path / "cifar-10-batches-py" / name
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match=f"{name} is damaged: its md5"):
         ready(CIFAR10(data_dir=str(tmp_path)))
-
-
-@pytest.mark.parametrize("module_class", [MNIST, FashionMNIST, CIFAR10])
-def test_a_set_that_is_nowhere_is_one_line(module_class: type[MNIST], tmp_path: Path) -> None:
-    with pytest.raises(UserError) as error:
-        ready(module_class(data_dir=str(tmp_path / "data")))
-    message = str(error.value)
-    assert "\n" not in message
-    assert "no network in tests" in message
-    assert str(tmp_path / "data" / module_class.subfolder) in message
-    assert all(name in message for name in module_class(data_dir=str(tmp_path)).files())
-    assert "dataset=mnist5k" in message
-
-
-@pytest.fixture
-def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Of a server of the folder `server`, which torchvision may download from."""
-    handler = partial(QuietHandler, directory=str(tmp_path / "server"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
-        monkeypatch.setattr("torchvision.datasets.utils.urllib.request.urlopen", URLOPEN)
-        yield f"http://127.0.0.1:{httpd.server_port}/"
-        httpd.shutdown()
-
-
-@pytest.fixture
-def server(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with MNIST's archives, from which torchvision downloads, with its own checks of them."""
-    folder = tmp_path / "server"
-    write_idx_set(folder)
-    resources = []
-    for path in sorted(folder.iterdir()):
-        archive = gzip.compress(path.read_bytes())
-        (folder / f"{path.name}.gz").write_bytes(archive)
-        resources.append((f"{path.name}.gz", hashlib.md5(archive).hexdigest()))
-    monkeypatch.setattr(datasets.MNIST, "mirrors", [address])
-    monkeypatch.setattr(datasets.MNIST, "resources", resources)
-    return folder
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-def test_downloads_whole_and_once(server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data_dir = tmp_path / "data"
-    downloads = []
-    download = datasets.MNIST.download
-    monkeypatch.setattr(datasets.MNIST, "download", lambda self: downloads.append(1) or download(self))
-    modules = [MNIST(data_dir=str(data_dir)) for _ in range(4)]
-    threads = [threading.Thread(target=module.prepare_data) for module in modules]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert downloads == [1]
-    assert sorted(path.name for path in (data_dir / "MNIST" / "raw").iterdir()) == sorted(modules[0].files())
-    assert [path.name for path in data_dir.iterdir() if path.is_dir()] == ["MNIST"]  # nothing temporary is left
-    assert len(ready(modules[0]).train_set) == NUM_TRAIN
-
-
-def test_downloads_cifar10(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    batches = write_cifar10(tmp_path / "server" / "cifar-10-batches-py", monkeypatch)
-    archive = tmp_path / "server" / datasets.CIFAR10.filename
-    with tarfile.open(archive, "w:gz") as packed:
-        packed.add(tmp_path / "server" / "cifar-10-batches-py", "cifar-10-batches-py")
-    monkeypatch.setattr(datasets.CIFAR10, "url", f"{address}{archive.name}")
-    monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
-    module = ready(CIFAR10(data_dir=str(tmp_path / "data")))
-    assert module.test_set.tensors[1].tolist() == batches["test_batch"]["labels"]
-    assert {path.name for path in (tmp_path / "data").iterdir() if path.is_dir()} == {"cifar-10-batches-py"}
-
-
-def test_an_archive_with_a_wrong_checksum_is_refused(server: Path, tmp_path: Path) -> None:
-    archive = server / "t10k-labels-idx1-ubyte.gz"
-    archive.write_bytes(archive.read_bytes() + b"!")
-    with pytest.raises(UserError, match="could not be downloaded"):
-        ready(MNIST(data_dir=str(tmp_path / "data")))
-    assert not (tmp_path / "data" / "MNIST").exists()
-
-
-def test_a_half_finished_folder_is_completed(server: Path, tmp_path: Path) -> None:
-    module = ready(MNIST(data_dir=str(tmp_path / "data")))
-    (module.folder / "t10k-labels-idx1-ubyte").unlink()
-    assert module.missing() == ["t10k-labels-idx1-ubyte"]
-    module.prepare_data()
-    assert module.missing() == []
-
-
-def test_fashion_mnist_where_debian_puts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arrays = write_idx_set(tmp_path / "plain")
-    debian = tmp_path / "fashion-mnist"
-    debian.mkdir()
-    for path in (tmp_path / "plain").iterdir():
-        (debian / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
-    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", debian)
-    module = ready(FashionMNIST(data_dir=str(tmp_path / "data")))
-    assert np.array_equal(module.train_set.tensors[0][:, 0].numpy(), arrays["train-images-idx3-ubyte"])
-
-
-def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(UserError, match=r"cannot write to the data folder .*/file/data .*data_dir="):
-        ready(MNIST(data_dir=str(tmp_path / "file" / "data")))
 
 
 class Given(ImageDataModule):
@@ -277,21 +255,21 @@ class Given(ImageDataModule):
         return self.given
 
 
-BYTES, LABELS = torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])
+FOUR, KINDS = torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1, 2, 0])
 
 
 @pytest.mark.parametrize(
     ("images", "labels", "expected"),
     [
-        (BYTES / 255, LABELS, r"it loads torch.float32 \(4, 1, 2, 2\) and torch.int64 \(4,\)"),
-        (BYTES[:, 0], LABELS, r"images \(N, 1, 2, 2\) of torch.uint8 .* it loads torch.uint8 \(4, 2, 2\)"),
-        (BYTES, LABELS[:3], r"torch.int64 \(3,\)"),
-        (BYTES, LABELS.float(), r"torch.float32 \(4,\)"),
-        (BYTES, LABELS + 1, "should be from 0 to 2, but they are from 1 to 3"),
-        (BYTES, LABELS - 1, "from -1 to 1"),
+        (FOUR / 255, KINDS, r"it loads torch.float32 \(4, 1, 2, 2\) and torch.int64 \(4,\)"),
+        (FOUR[:, 0], KINDS, r"images \(N, 1, 2, 2\) of torch.uint8 .* it loads torch.uint8 \(4, 2, 2\)"),
+        (FOUR, KINDS[:3], r"torch.int64 \(3,\)"),
+        (FOUR, KINDS.float(), r"torch.float32 \(4,\)"),
+        (FOUR, KINDS + 1, "should be from 0 to 2, but they are from 1 to 3"),
+        (FOUR, KINDS - 1, "from -1 to 1"),
     ],
 )
 def test_what_is_loaded_is_looked_at(images: torch.Tensor, labels: torch.Tensor, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         Given(images, labels).split(train=True)
-    assert Given(BYTES, LABELS).split(train=True)[0] is BYTES
+    assert Given(FOUR, KINDS).split(train=True)[0] is FOUR
