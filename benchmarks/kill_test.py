@@ -34,7 +34,6 @@ from PIL import Image, ImageSequence
 from gan_lightning import train
 from gan_lightning.paths import ONE_BEFORE
 from gan_lightning.reports.event_files import read_scalars
-from gan_lightning.settings import read_settings
 from gan_lightning.sweeps.launcher import PRELOADED
 from gan_lightning.sweeps.status import RESULTS
 from gan_lightning.sweeps.study import STUDY, open_study_file
@@ -92,7 +91,7 @@ class Outcome(NamedTuple):
 
     killed: bool
     how: str
-    """`from a checkpoint`, `anew`, or `had ended`: what the same command then did."""
+    """What the same command then did: it went on `from a checkpoint`, began `anew`, or all `had ended`."""
     differences: list[str]
 
 
@@ -136,7 +135,9 @@ def killed_at(moment: float, folder: Path, kind: str, whole: Path) -> Outcome:
     with started(folder, kind) as process:
         process.join(moment)
         killed = process.is_alive()
-    found = [f"{path} is damaged" for path in folder.rglob("*.ckpt") if not loads(path)]
+    checkpoints = [*folder.rglob("*.ckpt")]
+    # A sweep's jobs end a moment after it: until then one may give a checkpoint another name.
+    found = [f"{path} is damaged" for path in checkpoints if not loads(path) and path.exists()]
     _, exit_code = finish(folder, kind)
     said = (folder / SAID).read_text()
     had_ended = exit_code == 1 and "already has" in said.splitlines()[-1]
@@ -144,12 +145,7 @@ def killed_at(moment: float, folder: Path, kind: str, whole: Path) -> Outcome:
         found.append(f"the same command again ends with {exit_code}: {said[-200:]}")
     found += [f"{path} is left" for path in folder.rglob(f".*{UNFINISHED}")]
     found += differences(whole / "run", folder / "run")
-    if had_ended or not killed:
-        how = "had ended"
-    else:
-        settings = [read_settings(path.parent) for path in folder.rglob("config.yaml")]
-        own = [each["ckpt_path"] for each in settings if (each["ckpt_path"] or "").startswith(each["output_dir"])]
-        how = "from a checkpoint" if own else "anew"
+    how = "had ended" if had_ended or not killed else "from a checkpoint" if checkpoints else "anew"
     return Outcome(killed, how, found)
 
 
@@ -227,6 +223,15 @@ def different_parts(one: Any, other: Any, where: str = "") -> Iterator[str]:
         yield f"{where} is {other!s:.60}, not {one!s:.60}"
 
 
+def row(title: str, outcomes: list[Outcome]) -> str:
+    """A line of the table."""
+    how = Counter(outcome.how for outcome in outcomes)
+    numbers = [len(outcomes), sum(outcome.killed for outcome in outcomes)]
+    numbers += [how["from a checkpoint"], how["anew"], how["had ended"]]
+    numbers.append(sum(not outcome.differences for outcome in outcomes))
+    return f"| {' | '.join([title, *map(str, numbers)])} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", metavar="kind", help=f"(default: all: {', '.join(KINDS)})")
@@ -251,7 +256,9 @@ def main() -> None:
     )
     multiprocessing.set_forkserver_preload(["__main__", *PRELOADED])
     chance = random.Random(arguments.seed)
-    rows = []
+    print("| | moments | killed | went on from a checkpoint | began anew | had ended | identical |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    everything = []
     for place, kind in enumerate(kinds):
         folder = arguments.folder.resolve() / kind
         seconds, exit_code = finish(folder / "whole", kind)
@@ -261,22 +268,16 @@ def main() -> None:
         for number in range(arguments.moments // len(kinds) + (place < arguments.moments % len(kinds))):
             moment = chance.uniform(0, seconds)
             outcome = killed_at(moment, folder / str(number), kind, folder / "whole")
-            print(f"{kind}, killed at {moment:.2f} of {seconds:.2f} s: {outcome.how}", file=sys.stderr, flush=True)
-            for difference in outcome.differences:
-                print(f"{kind}, killed at {moment:.2f} s, {outcome.how}: {difference}", flush=True)
+            for difference in outcome.differences or ["identical"]:
+                how = f"{kind}, killed at {moment:.2f} of {seconds:.2f} s, {outcome.how}"
+                print(f"{how}: {difference}", file=sys.stderr, flush=True)
             if not outcome.differences:
                 shutil.rmtree(folder / str(number))
             outcomes.append(outcome)
-        rows.append((kind, outcomes))
-    print("| | moments | killed | went on from a checkpoint | began anew | had ended | identical |")
-    print("|---|---|---|---|---|---|---|")
-    for kind, outcomes in [*rows, ("all", [outcome for _, of_kind in rows for outcome in of_kind])]:
-        how = Counter(outcome.how for outcome in outcomes)
-        numbers = [len(outcomes), sum(outcome.killed for outcome in outcomes)]
-        numbers += [how[each] for each in ("from a checkpoint", "anew", "had ended")]
-        numbers.append(sum(not outcome.differences for outcome in outcomes))
-        print(f"| {kind} | {' | '.join(map(str, numbers))} |")
-    sys.exit(any(outcome.differences for _, outcomes in rows for outcome in outcomes))
+        print(row(kind, outcomes), flush=True)
+        everything += outcomes
+    print(row("all", everything))
+    sys.exit(any(outcome.differences for outcome in everything))
 
 
 if __name__ == "__main__":
