@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 FIRST = ("statistics", "divergence", "evaluation", "collapse", "pruning")
 """Callbacks whose numbers the others read."""
-LAST = ("results", "best_checkpoint", "last_checkpoint", "checkpoints", "interrupt")
-"""A run with results has everything else; a checkpoint knows of those before it; an interruption comes after them."""
+LAST = ("results", "best_checkpoint", "checkpoints", "last_checkpoint", "interrupt")
+"""A run with results has everything else; what comes before the last checkpoint is there for who goes on from it; an
+interruption comes after them."""
 
 
 def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer, dict[str, Callback]]":

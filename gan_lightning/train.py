@@ -23,7 +23,7 @@ from gan_lightning.mistakes import user_mistakes
 from gan_lightning.options import config_dirs, overrides_of_choices
 from gan_lightning.settings import differences, override, read_settings, resolved, without_resolvers
 from gan_lightning.sweeps.jobs import CHECKPOINT, check_folder, checkpoint_to_go_on_from, remove_try
-from gan_lightning.sweeps.status import Record, alone_in, read_results
+from gan_lightning.sweeps.status import RESULTS, Record, alone_in, read_results
 from gan_lightning.whole_files import write_text
 from gan_lightning.wording import counted
 
@@ -76,6 +76,7 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
     if checkpoint is not None:
         settings.ckpt_path = checkpoint["path"]
     _quieten_lightning()
+    from gan_lightning.callbacks.ending import Ending
     from gan_lightning.callbacks.evaluation import Evaluation
     from gan_lightning.loop.checkpoint_schema import check_to_go_on
     from gan_lightning.players.protocol import initialise_from
@@ -86,8 +87,11 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
             _go_on_where_it_was(settings, checkpoint)
         gan, data, trainer, callbacks = compose(settings)
         if checkpoint is not None:
-            _check_resume(checkpoint, dict(gan.hparams), trainer.world_size)
+            at_its_end = _lacks_its_end_alone(settings, checkpoint)
+            _check_resume(checkpoint, dict(gan.hparams), trainer.world_size, at_its_end)
             check_to_go_on(checkpoint, gan, trainer)
+            if at_its_end:
+                trainer.callbacks.append(Ending())  # type: ignore[attr-defined]
         data.prepare_data()
         data.setup("fit")
         share = settings.trainer.limit_train_batches
@@ -334,8 +338,17 @@ def _go_on_where_it_was(settings: DictConfig, checkpoint: dict[str, Any]) -> Non
         settings.gan.alternations_per_step = at_a_time
 
 
-def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any], processes: int) -> None:
-    """See that a checkpoint is one of a training with these settings, and shorter.
+def _lacks_its_end_alone(settings: DictConfig, checkpoint: dict[str, Any]) -> bool:
+    """Whether the run in the output folder was stopped while its pictures were drawn, before it wrote its results."""
+    has_results = Path(settings.output_dir, RESULTS).exists()
+    ended = epochs_of(checkpoint) == settings.trainer.max_epochs
+    return ended and not has_results and _goes_on_in_its_folder(settings)
+
+
+def _check_resume(
+    checkpoint: dict[str, Any], hyper_parameters: dict[str, Any], processes: int, at_its_end: bool
+) -> None:
+    """See that a checkpoint is one of a training with these settings, and shorter, unless it is to go on at its end.
 
     With another number of processes the batch of each must be such that an alternation sees as many images as before.
 
@@ -366,7 +379,7 @@ def _check_resume(checkpoint: dict[str, Any], hyper_parameters: dict[str, Any], 
         )
     epochs = epochs_of(checkpoint)
     max_epochs = hyper_parameters["trainer"]["max_epochs"]
-    if 0 <= max_epochs <= epochs:
+    if 0 <= max_epochs <= epochs and not at_its_end:
         raise UserError(
             f"{hyper_parameters['ckpt_path']} already has {counted(epochs, 'epoch')} and trainer.max_epochs is"
             f" {max_epochs}; to go on, set it higher: trainer.max_epochs={2 * epochs}"

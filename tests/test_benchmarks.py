@@ -1,8 +1,10 @@
 """The scripts that the README's figures come from, shortened."""
 
 import importlib
+import json
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from argparse import Namespace
@@ -12,7 +14,9 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Outcome
+from conftest import SHORT, Outcome, trained_once
+from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 Script = Callable[..., Outcome]
@@ -232,3 +236,78 @@ def test_the_table_of_networks(script: Script) -> None:
     ]
     layers = 100 * 8 + 8 * 8 + 8 * 784, (784 + 240) * 240 * 5 + 240
     assert rows[2].split(" | ")[3:5] == [f"{layer / 1e6:.1f}" for layer in layers]
+
+
+@pytest.fixture
+def two_alike(shared: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The folders of two runs of one epoch, copies of one another."""
+    finished = trained_once(shared / "finished", *SHORT, "trainer.max_epochs=1")
+    return shutil.copytree(finished, tmp_path / "one"), shutil.copytree(finished, tmp_path / "other")
+
+
+def change_weight(folder: Path) -> None:
+    path = folder / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["optimizer_states"][0]["state"][0]["exp_avg"].flatten()[0] += 1e-3
+    torch.save(checkpoint, path)
+
+
+def change_picture(folder: Path) -> None:
+    path = folder / "samples" / "epoch_0001.png"
+    with Image.open(path) as image:
+        pixel = image.getpixel((3, 3))
+        image.putpixel((3, 3), tuple(255 - each for each in pixel))  # type: ignore[union-attr]
+        image.save(path)
+
+
+def change_scalar(folder: Path) -> None:
+    with SummaryWriter(str(folder), filename_suffix=".later") as writer:
+        writer.add_scalar("loss/generator", 0.5, 2)
+
+
+def change_results(folder: Path) -> None:
+    results = json.loads((folder / "metrics.json").read_text())
+    changed = {**results, "training_seconds": 1, "alternations": 4}
+    (folder / "metrics.json").write_text(json.dumps(changed))
+
+
+def remove_picture(folder: Path) -> None:
+    (folder / "samples" / "epoch_0001.png").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (change_weight, r"checkpoints/last\.ckpt: optimizer_states\[0\]\.state\.0\.exp_avg differs"),
+        (change_picture, r"samples/epoch_0001\.png is another picture"),
+        (change_scalar, r"\.: loss/generator\[0\]\[1\] is 0\.5, not \d.*"),
+        (change_results, r"metrics\.json: alternations is 4, not 5"),
+        (remove_picture, r"samples/epoch_0001\.png is not there"),
+    ],
+)
+def test_what_a_kill_test_finds(
+    change: Callable[[Path], None], said: str, two_alike: tuple[Path, Path], script: Script
+) -> None:
+    kill_test = importlib.import_module("kill_test")
+    assert not list(kill_test.differences(*two_alike))
+    change(two_alike[1])
+    (difference,) = kill_test.differences(*two_alike)
+    assert re.fullmatch(said, difference)
+
+
+@pytest.mark.slow
+def test_a_kill_test(tmp_path: Path) -> None:
+    words = ["fp32", "--moments=1", f"--folder={tmp_path / 'runs'}", f"--other={tmp_path / 'other'}"]
+    done = RUN([sys.executable, str(BENCHMARKS / "kill_test.py"), *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    head, _, fp32, together = done.stdout.splitlines()
+    assert fp32.count("|") == head.count("|")
+    assert fp32.endswith("| 1 |")
+    assert together.removeprefix("| all") == fp32.removeprefix("| fp32")
+
+
+@pytest.mark.parametrize(("words", "right"), [(["fp64"], "fp32, bf16"), (["--moments=3"], "a moment of each kind")])
+def test_kills_of_nothing(words: list[str], right: str, script: Script) -> None:
+    done = script("kill_test.py", *words)
+    assert done.exit_code == 2
+    assert right in done.stderr

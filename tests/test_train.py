@@ -37,6 +37,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from gan_lightning import sample
 from gan_lightning.callbacks.statistics import TAGS as ALL_TAGS
 from gan_lightning.data.mnist5k import MNIST5k
+from gan_lightning.loop.checkpoint_files import WholeCheckpoints
+from gan_lightning.reports.event_files import read_scalars
 
 TAGS = {
     name: ALL_TAGS[name]
@@ -277,6 +279,48 @@ def test_a_checkpoint_every_so_many_minutes(run: Run, whole: Path) -> None:
     outcome = run(*SHORT, "trainer.max_epochs=3", "ckpt_path=auto")
     assert outcome.exit_code == 0, outcome.stderr
     assert_same_weights(weights(whole / "checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
+
+
+def test_what_the_last_checkpoint_does_not_bring_back_is_on_the_disk_before_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed writes nothing more, and what goes on from the checkpoint does not log it again."""
+    saved = []
+    save = WholeCheckpoints.save_checkpoint
+
+    def look(self: WholeCheckpoints, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        save(self, checkpoint, path, storage_options)
+        if path == Path("run/checkpoints/last.ckpt"):
+            history = checkpoint["callbacks"]["Statistics"]["history"]
+            known = [(point["alternation"], pytest.approx(point["generator_loss"])) for point in history]
+            assert read_scalars(Path("run")).get("loss/generator", []) == known
+            saved.append((checkpoint["alternations"], sorted(each.name for each in path.parent.glob("epoch_*"))))
+
+    monkeypatch.setattr(WholeCheckpoints, "save_checkpoint", look)
+    often = ("callbacks.last_checkpoint.every_n_minutes=0", "callbacks.checkpoints.every_n_epochs=1")
+    assert run(*SHORT, *often, "callbacks.samples=null", "trainer.max_epochs=2").exit_code == 0
+    epochs = ["epoch_0001.ckpt", "epoch_0002.ckpt"]
+    assert saved == [(n, epochs[: n // 5]) for n in range(1, 11)]
+
+
+def test_a_run_that_was_killed_while_its_pictures_were_drawn_draws_them(run: Run) -> None:
+    words = (*PICTURED, "trainer.max_epochs=2", "ckpt_path=auto")
+    assert run(*words).exit_code == 0
+    checkpoint = Path("run/checkpoints/last.ckpt").read_bytes()
+    results = json.loads(Path("run/metrics.json").read_text())
+    drawn = {Path("run", name): Path("run", name).read_bytes() for name in ("loss_curves.png", "training.gif")}
+    for path in ("metrics.json", "real_and_fake.png", *(path.name for path in drawn)):
+        Path("run", path).unlink()
+    outcome = run(*words)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert all(path.read_bytes() == content for path, content in drawn.items())
+    assert Path("run/real_and_fake.png").exists()
+    again = json.loads(Path("run/metrics.json").read_text())
+    assert again["training_seconds"] == pytest.approx(results["training_seconds"], abs=20)
+    assert again | {"training_seconds": 0} == results | {"training_seconds": 0}
+    assert read_scalars(Path("run"))["final/generator_loss"][-1][1] == pytest.approx(results["generator_loss"])
+    assert Path("run/checkpoints/last.ckpt").read_bytes() == checkpoint  # nothing was trained
+    assert "already has 2 epochs" in the_one_line(run(*words))
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK", None])

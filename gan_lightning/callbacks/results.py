@@ -54,7 +54,6 @@ class Results(Callback):
             "training_seconds": self._total_seconds(),
             **outcomes,
         }
-        write_json(self.path, results)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(
@@ -62,6 +61,8 @@ class Results(Callback):
                     {f"final/{name}": value for name, value in outcomes.items()},
                     step=pl_module.alternations,  # type: ignore[arg-type]
                 )
+                logger.save()
+        write_json(self.path, results)  # last: it says that the run is finished
 
     def _shown(self, gan: Any) -> dict[str, Any]:
         """What loggers are told: nothing that is null, and only such types as TensorBoard takes."""

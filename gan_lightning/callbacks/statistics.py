@@ -90,6 +90,10 @@ class Statistics(Callback):
             )
         self._sum, self._count, self._images, self._since = None, 0, 0, time.perf_counter()
 
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        for logger in trainer.loggers:
+            logger.save()  # the points so far, which a run that goes on from here does not log again
+
     def state_dict(self) -> dict[str, Any]:
         # A checkpoint in mid-epoch falls between two points.
         unfinished = None if self._sum is None else self._sum.tolist()

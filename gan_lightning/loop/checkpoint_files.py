@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         torch.save(checkpoint, content)
         with whole_file(path) as file:
             file.write(content.getbuffer())
-            if path.name == LAST_CHECKPOINT and path.exists():
+            if path.name == LAST_CHECKPOINT and zipfile.is_zipfile(path):  # one that was damaged is not worth keeping
                 _keep(path, path.with_name(ONE_BEFORE))
 
 

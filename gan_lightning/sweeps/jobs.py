@@ -96,13 +96,12 @@ def checkpoint_to_go_on_from(folder: Path, settings: dict[str, Any]) -> Path | N
     """Where a job continues: its own last checkpoint, else that of the longest shorter run beside it, else nowhere.
 
     What a shorter run has logged and drawn is copied; what an earlier try left is removed, if it has no checkpoint to
-    go on from. Nor is one of the last epoch: the run was stopped while its pictures were drawn, and Lightning would not
-    draw them again.
+    go on from.
     """
     max_epochs = settings["trainer"]["max_epochs"]
     own = folder / CHECKPOINT
     with contextlib.suppress(UserError):  # of a checkpoint that is damaged
-        if own.exists() and _epochs(own) < max_epochs:
+        if own.exists() and _epochs(own) <= max_epochs:
             return own
     remove_try(folder)
     if (shorter := _shorter_run(folder, settings)) is None:

@@ -180,7 +180,7 @@ def test_a_longer_run_knows_the_best_checkpoint_of_the_shorter_one(run: Run, cla
 @pytest.mark.slow
 @pytest.mark.usefixtures("finished_sweep")
 @pytest.mark.parametrize("damage", ["truncated", "ended"])
-def test_a_checkpoint_that_cannot_be_gone_on_from_is_made_anew(damage: str, run: Run) -> None:
+def test_a_job_whose_last_checkpoint_is_damaged_or_has_all_epochs_is_completed(damage: str, run: Run) -> None:
     before = weights("run/seed-0/checkpoints/last.ckpt")
     Path("run/seed-0/status.json").write_text('{"state": "running"}')  # killed while its pictures were drawn
     Path("run/seed-0/metrics.json").unlink()
