@@ -5,12 +5,12 @@ names is looked at first, all of it: only classes of this project are made, torc
 the user vouches for.
 """
 
-import errno
 import inspect
 import json
 import logging
 import re
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,14 @@ OURS = {
 """Where the project's own classes are."""
 LAYERS = "torch.nn"
 """Where torch's layers are."""
+LONGEST_LIST = 1000
+"""Of settings of a network: a width a layer, say."""
 AVERAGE = "ema.network."
 """How the names of a generator's averaged weights begin in a checkpoint."""
+
+
+class DamagedError(UserError):
+    """A file that is no checkpoint of this project, or no whole one."""
 
 
 def find_checkpoints(ckpt: Any) -> list[Path]:
@@ -75,11 +81,12 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     has the path of the file that was read.
 
     Raises:
-        UserError: if there is no such file, it cannot be read, or it is not a checkpoint of this project.
+        UserError: if there is no such file, or it cannot be read; a :class:`DamagedError` if it is not a checkpoint of
+            this project, or no whole one.
     """
     try:
         return _read(path)
-    except UserError as damage:
+    except DamagedError as damage:
         before = Path(path).with_name(ONE_BEFORE)
         if not (Path(path).name == LAST_CHECKPOINT and Path(path).is_file() and before.is_file()):
             raise
@@ -93,15 +100,21 @@ def _read(path: str) -> dict[str, Any]:
 
     if not Path(path).is_file():
         raise UserError(f"there is no checkpoint at {path}; a run leaves its own in checkpoints/last.ckpt")
+    damaged = DamagedError(f"{path} is not a checkpoint, or it is damaged")
     try:
+        if not _is_whole(path):
+            raise damaged
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as reason:
-        if reason.errno == errno.EINVAL:  # torch looks before the beginning of a file that was cut off
-            raise UserError(f"{path} is not a checkpoint, or it is damaged") from reason
         raise UserError(f"cannot read {path}: {reason.strerror}") from reason
     except Exception as reason:  # torch raises many kinds, depending on where the file stops making sense
-        raise UserError(f"{path} is not a checkpoint, or it is damaged") from reason
+        if isinstance(reason, MemoryError) or "allocate memory" in str(reason):
+            raise UserError(f"there is too little memory for {path}") from reason
+        raise damaged from reason
     try:
+        if not (isinstance(checkpoint, dict) and isinstance(checkpoint["state_dict"], dict)):
+            raise TypeError
+        _check_size(checkpoint, Path(path).stat().st_size)
         # Until there were others, all data sets had ten classes, and all logits were log-odds.
         # By way of JSON, which knows nothing but dicts, lists, numbers and text, and nothing that holds itself.
         facts = {"num_classes": 10, "log_odds": True, **json.loads(json.dumps(checkpoint["hyper_parameters"]))}
@@ -111,9 +124,36 @@ def _read(path: str) -> dict[str, Any]:
         is_between_epochs(checkpoint)
         if not all(isinstance(name, str) for name in checkpoint["state_dict"]):
             raise TypeError
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise UserError(f"{path} is not a checkpoint of this project") from None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError):
+        raise DamagedError(f"{path} is not a checkpoint of this project") from None
     return checkpoint
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a file is a zip archive as torch writes it: nothing in it compressed, and all parts what they were."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            stored = all(part.compress_type == zipfile.ZIP_STORED for part in archive.infolist())
+            return stored and archive.testzip() is None
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError):
+        return False
+
+
+def _check_size(checkpoint: dict[str, Any], num_bytes: int) -> None:
+    """See that nested dicts and lists are no more than their file has bytes, as those that hold one another would be.
+
+    Raises:
+        ValueError: if they are.
+    """
+    left: list[Any] = [checkpoint]
+    found = 0
+    while left:
+        part = left.pop()
+        found += 1 + len(part)
+        if found > num_bytes:
+            raise ValueError
+        parts = part.values() if isinstance(part, dict) else part
+        left += [each for each in parts if isinstance(each, dict | list | tuple)]
 
 
 def _check_facts(settings: dict[str, Any]) -> None:
@@ -154,7 +194,9 @@ def processes_of(checkpoint: dict[str, Any]) -> int:
 
 def is_between_epochs(checkpoint: dict[str, Any]) -> bool:
     """Whether a checkpoint was written when an epoch was over."""
-    return checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
+    is_last = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"]
+    true_or_false("is_last_batch", is_last)
+    return is_last
 
 
 def has_average(checkpoint: dict[str, Any]) -> bool:
@@ -175,7 +217,7 @@ def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw"
     """
     import torch
 
-    from gan_lightning.loop.checkpoint_schema import at_most_layers_of, check_weights
+    from gan_lightning.loop.checkpoint_schema import at_most_tensors_of, check_weights
 
     settings = checkpoint["hyper_parameters"]
     facts = settings["image_shape"], settings["num_classes"]
@@ -185,7 +227,7 @@ def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw"
     where = f"{checkpoint['path']}: {prefix.removesuffix('.')}"
     if all(_is_below(target, (OURS[player], LAYERS)) for target in _targets(settings["model"][player], player)):
         # First without memory, of which sizes that cannot be would take any amount.
-        with torch.device("meta"), at_most_layers_of(state, where):
+        with torch.device("meta"), at_most_tensors_of(state, where):
             check_weights(state, build_player(settings, player, *facts), where)
     network = build_player(settings, player, *facts)
     check_weights(state, network, where)
@@ -239,6 +281,8 @@ def _targets(node: Any, part: str) -> Iterator[str]:
     """
     if isinstance(node, dict):
         for key, value in node.items():
+            if key in ("device", "dtype"):
+                raise UserError(f"the checkpoint's {part} has the setting {key}, which is for whoever draws to choose")
             if key != "_target_":
                 yield from _targets(value, part)
             elif isinstance(value, str) and re.fullmatch(r"\w+(\.\w+)+", value, re.ASCII):
@@ -246,6 +290,8 @@ def _targets(node: Any, part: str) -> Iterator[str]:
             else:
                 raise UserError(f"the checkpoint's {part} has a _target_ that names no class")
     elif isinstance(node, list):
+        if len(node) > LONGEST_LIST:
+            raise UserError(f"the checkpoint's {part} has a setting of {len(node):,} values, which no network has")
         for value in node:
             yield from _targets(value, part)
     elif isinstance(node, str) and "${" in node:
@@ -263,4 +309,7 @@ def is_of_a_library(name: str) -> bool:
     Torch's layers are not meant, which may be made like the project's own.
     """
     root = name.partition(".")[0]
-    return (root in sys.stdlib_module_names or root in LIBRARIES) and not _is_below(name, (LAYERS,))
+    is_layer = (
+        _is_below(name, (LAYERS,)) and "Transformer" not in name
+    )  # which copies its layers as often as it is told
+    return (root in sys.stdlib_module_names or root in LIBRARIES) and not is_layer

@@ -25,6 +25,7 @@ from gan_lightning.errors import one_line
 from gan_lightning.mistakes import MISTAKES, settings_may_cause
 from gan_lightning.options import CONFIG_DIR, config_dirs, known_settings, prefer_choices, suggest
 from gan_lightning.paths import CONF
+from gan_lightning.signals import terminated_like_ctrl_c
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
                 # Hydra refuses -m between two overrides.
                 in_order = sorted(prefer_choices(arguments), key=lambda argument: argument not in MULTIRUN)
                 # Hydra would print its errors, over several lines, and exit.
-                with _arguments(in_order), _full_error(True):
+                with _arguments(in_order), _full_error(True), terminated_like_ctrl_c():
                     hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
             except MISTAKES as mistake:
                 if show_traceback:

@@ -177,17 +177,28 @@ class ScheduledOptimizer:
         self._parameters = list(parameters)
         self._clip_norm = clip_norm
 
-        def made(number_of: Callable[[Schedule], float]) -> Optimizer:
-            now = {name: _with_numbers(setting, number_of) for name, setting in self._settings.items()}
-            return factory(self._parameters, **now)
-
+        self._factory = factory
         for extreme in (min, max) if self._settings else ():  # what it refuses of these, it refuses now
-            made(lambda schedule, extreme=extreme: extreme(schedule.extremes()))  # type: ignore[misc]
-        self.optimizer = made(lambda schedule: schedule(0))
+            self._made(lambda schedule, extreme=extreme: extreme(schedule.extremes()), self._parameters)  # type: ignore[misc]
+        self.optimizer = self._made(lambda schedule: schedule(0), self._parameters)
         self.scheduler = None if scheduler is None else scheduler(self.optimizer)
         self.follows = bool(self._settings)
         if self.follows and self.scheduler is not None:
             raise ValueError("optimizer.scheduler and a schedule by the images seen would undo each other; choose one")
+
+    def _made(self, number_of: Callable[[Schedule], float], parameters: list[Any]) -> Optimizer:
+        now = {name: _with_numbers(setting, number_of) for name, setting in self._settings.items()}
+        return self._factory(parameters, **now)
+
+    def after_a_step(self) -> dict[str, Any]:
+        """The state of such an optimizer that has moved all weights once: what one keeps of each of them."""
+        copies = [torch.zeros_like(weight, requires_grad=weight.requires_grad) for weight in self._parameters]
+        twin = self._made(lambda schedule: schedule(0), copies)
+        for copy in copies:
+            if copy.requires_grad:
+                copy.grad = torch.zeros_like(copy)
+        twin.step()
+        return twin.state_dict()
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

@@ -179,11 +179,15 @@ def read_settings(folder: Path) -> dict[str, Any]:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
             raise ValueError("it has aliases, of which a few lines make gigabytes")
         settings = cast(DictConfig, OmegaConf.create(text))
-        for key, value in flatten(cast(dict[str, Any], OmegaConf.to_container(settings))).items():
+        plain = cast(dict[str, Any], OmegaConf.to_container(settings))
+        json.dumps(plain, ensure_ascii=False, default=str).encode()  # half a character is no text
+        for key, value in flatten(plain).items():
             if key.endswith("_target_") and not isinstance(value, str):
                 raise ValueError(f"{key} names no class")
             if _needs_resolver(value):
                 raise ValueError(f"{key} would have to be computed")
+        if _resolved_size(plain, plain, {}) > 100 * (len(text) + 1000):
+            raise ValueError("its settings refer to one another so often that they would never end")
         found = resolved(settings)
     except (
         OSError,
@@ -200,6 +204,29 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return found
 
 
+def _resolved_size(node: Any, settings: dict[str, Any], known: dict[str, int]) -> int:
+    """How long settings would be with the settings that they refer to in their place, those of these as well.
+
+    Raises:
+        ValueError: if one refers to itself.
+    """
+    if isinstance(node, dict | list):
+        parts = node.values() if isinstance(node, dict) else node
+        return 1 + sum(_resolved_size(part, settings, known) for part in parts)
+    size = len(str(node))
+    for key in re.findall(r"\$\{([\w.]+)\}", str(node)):
+        if key not in known:
+            known[key] = -1  # while it is looked at
+            target: Any = settings
+            for part in key.split("."):
+                target = target.get(part) if isinstance(target, dict) else None
+            known[key] = _resolved_size(target, settings, known)
+        if known[key] < 0:
+            raise ValueError(f"{key} refers to itself")
+        size += known[key]
+    return size
+
+
 def without_resolvers(settings: DictConfig) -> DictConfig:
     """The settings with what resolvers computed in their place, and references among themselves as they are."""
     plain = settings.copy()
@@ -213,7 +240,7 @@ def without_resolvers(settings: DictConfig) -> DictConfig:
 
 def _needs_resolver(value: Any) -> bool:
     """Whether a value, or one in a list, is more than text and references to settings, such as `${model.width}`."""
-    return "${" in re.sub(r"\$\{[\w.]+\}", "", json.dumps(value))
+    return "${" in re.sub(r"\$\{\w[\w.]*\}", "", json.dumps(value))
 
 
 def override(key: str, value: str) -> str:

@@ -21,6 +21,7 @@ from gan_lightning.cli import entry_point, is_first_process
 from gan_lightning.errors import UserError, number, whole_number
 from gan_lightning.mistakes import user_mistakes
 from gan_lightning.options import config_dirs, overrides_of_choices
+from gan_lightning.paths import ONE_BEFORE
 from gan_lightning.settings import differences, override, read_settings, resolved, without_resolvers
 from gan_lightning.sweeps.jobs import CHECKPOINT, check_folder, checkpoint_to_go_on_from, remove_try
 from gan_lightning.sweeps.status import RESULTS, Record, alone_in, read_results
@@ -89,7 +90,6 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
         if checkpoint is not None:
             at_its_end = _lacks_its_end_alone(settings, checkpoint)
             _check_resume(checkpoint, dict(gan.hparams), trainer.world_size, at_its_end)
-            check_to_go_on(checkpoint, gan, trainer)
             if at_its_end:
                 trainer.callbacks.append(Ending())  # type: ignore[attr-defined]
         data.prepare_data()
@@ -102,6 +102,8 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
         initialise_from(gan.generator, data.train_images)
         gan.ema.begin_at(gan.generator)
     _try_out(gan, data)
+    if checkpoint is not None:
+        check_to_go_on(checkpoint, gan, trainer, len(data.train_dataloader()))
     if (evaluation := Evaluation.among(callbacks.values())) is not None:
         evaluation.prepare(trainer, data, gan)  # the last of the checks: it may train a classifier
     if trainer.is_global_zero:
@@ -286,7 +288,10 @@ def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
 
 
 def _own_checkpoint(settings: DictConfig) -> Path:
-    return Path(settings.output_dir, CHECKPOINT)
+    """The last checkpoint in the output folder, or the one before if that alone is there."""
+    last = Path(settings.output_dir, CHECKPOINT)
+    before = last.with_name(ONE_BEFORE)
+    return before if before.exists() and not last.exists() else last
 
 
 def _goes_on_in_its_folder(settings: DictConfig) -> bool:
@@ -333,6 +338,7 @@ def _go_on_where_it_was(settings: DictConfig, checkpoint: dict[str, Any]) -> Non
     if not is_between_epochs(checkpoint):
         # The rest of the epoch is taken in the same steps, which Lightning counts.
         at_a_time = checkpoint["hyper_parameters"]["gan"].get("alternations_per_step", 1)
+        whole_number(f"{checkpoint['path']}: gan.alternations_per_step", at_a_time, at_least=1)
         if at_a_time != settings.gan.alternations_per_step:
             log.info("gan.alternations_per_step=%d, as the epoch began", at_a_time)
         settings.gan.alternations_per_step = at_a_time

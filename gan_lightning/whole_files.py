@@ -30,6 +30,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
+        _sync(path.parent)
     except OSError as reason:
         if reason.errno is None:  # a library's answer to what it was to write
             raise
@@ -37,6 +38,16 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where a system lets folders be opened."""
+    with contextlib.suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -65,9 +76,12 @@ def _without_nan(content: Any) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """What such a file holds; None if it is damaged, or not there."""
+    """What such a file holds; None if it is damaged, no file but a folder or a pipe, or not there."""
+    if not path.is_file():
+        return None
     try:
         content = json.loads(path.read_text())
-    except (ValueError, FileNotFoundError):  # not JSON, not text, or nothing at all
+        json.dumps(content, ensure_ascii=False).encode()  # half a character is no text
+    except (ValueError, RecursionError, FileNotFoundError):  # not JSON, not text, or gone
         return None
     return content if isinstance(content, dict) else None

@@ -189,7 +189,7 @@ def test_what_a_training_would_go_on_from(
     composed: list[Any] = []
     monkeypatch.setattr(train, "_fit", lambda _, *objects: composed.extend(objects))
     assert run(*SHORT, "trainer.max_epochs=4").exit_code == 0
-    gan, _, trainer = composed
+    gan, data, trainer = composed
     as_read = {name: part for name, part in checkpoint.items() if name != "hyper_parameters"}
 
     @MANY
@@ -199,7 +199,7 @@ def test_what_a_training_would_go_on_from(
         with one_clear_error():
             found = read_checkpoint(str(path))
             processes_of(found)
-            check_to_go_on(found, gan, trainer)
+            check_to_go_on(found, gan, trainer, len(data.train_dataloader()))
             gan.load_state_dict(found["state_dict"])
             gan.on_load_checkpoint(found)
             trainer.fit_loop.load_state_dict(found["loops"]["fit_loop"])

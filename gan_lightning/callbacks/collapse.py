@@ -152,6 +152,8 @@ class Collapse(Callback):
         return {"alike": self._alike, "saturated": self._saturated, "said": self._said}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name in ("alike", "saturated"):
+            whole_number(name, state[name], at_least=0)
         self._alike = state["alike"]
         self._saturated = state["saturated"]
         self._said = bool(state["said"])

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from gan_lightning.errors import TrainingDivergedError, true_or_false
+from gan_lightning.loop.checkpoint_schema import infinite_part
 from gan_lightning.players.protocol import call, evaluating
 from gan_lightning.players.sampling import seeded_latent
 
@@ -55,9 +55,11 @@ class Divergence(Callback):
         gan: Any = pl_module
         self._look_at_losses(trainer, gan)
         for player in ("generator", "discriminator"):
-            numbers = getattr(gan, player).state_dict().values()
-            if not all(torch.isfinite(each).all() for each in numbers if isinstance(each, Tensor)):
-                self._diverge(f"weights of the {player} are no finite numbers", trainer, gan)
+            weights = list(getattr(gan, player).parameters())
+            moments = getattr(gan, f"of_{player}").optimizer.state_dict()["state"]
+            for what, numbers in (("weights", weights), ("moments of the optimizer", moments)):
+                if infinite_part(numbers) is not None:
+                    self._diverge(f"{what} of the {player} are no finite numbers", trainer, gan)
         if not _draws_numbers(gan):
             self._diverge("the generator's images are no finite numbers", trainer, gan)
 
@@ -100,8 +102,8 @@ class Divergence(Callback):
         return {"diverged": self.diverged, "absurd": self._absurd}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.diverged = state["diverged"]
-        self._absurd = state["absurd"]
+        self.diverged = bool(state["diverged"])
+        self._absurd = bool(state["absurd"])
 
 
 @torch.no_grad()

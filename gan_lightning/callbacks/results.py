@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, number
 from gan_lightning.objectives import Objective
 from gan_lightning.penalties import Penalty, statistics_of
 from gan_lightning.settings import hyperparameters
@@ -83,6 +83,7 @@ class Results(Callback):
         return {"seconds": self._total_seconds()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        number("seconds", state["seconds"], at_least=0)
         self._seconds = state["seconds"]
 
 

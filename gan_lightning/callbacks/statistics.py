@@ -23,6 +23,8 @@ TAGS = {
     "fake_gradient_norm": "gradient_norm/fake",
 }
 """Where TensorBoard shows what a training step returns."""
+POINT = {"alternation", "epoch", "images_per_second", "generator_loss", "discriminator_loss"}
+"""What every point of the history has."""
 
 
 def tag(name: str) -> str:
@@ -100,8 +102,9 @@ class Statistics(Callback):
         return {"history": self._points, "names": self._names, "sum": unfinished, "count": self._count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if not all(is_number(number) for point in state["history"] for number in point.values()):
-            raise ValueError("history holds what is no number")
+        for point in state["history"]:
+            if not all(map(is_number, point.values())) or not point.keys() >= POINT:
+                raise ValueError("history holds what is no point of it")
         self._points[:] = state["history"]
         self._names = state.get("names", list(TAGS)[:5])  # earlier versions had these alone
         self._sum = None if state["sum"] is None else torch.tensor(state["sum"])

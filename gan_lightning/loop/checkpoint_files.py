@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins import TorchCheckpointIO
 
-from gan_lightning.loop.checkpoint_schema import infinite_part
 from gan_lightning.paths import LAST_CHECKPOINT, ONE_BEFORE
-from gan_lightning.whole_files import whole_file
+from gan_lightning.whole_files import UNFINISHED, whole_file
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +25,10 @@ class WholeCheckpoints(TorchCheckpointIO):
     that is a copy over the only checkpoint there is.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._folders: set[Path] = set()
+
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint.
 
@@ -33,9 +36,10 @@ class WholeCheckpoints(TorchCheckpointIO):
             OSError: if it cannot be written; its `filename` is `path`.
         """
         path = Path(path)
-        if part := infinite_part({name: checkpoint.get(name) for name in ("state_dict", "optimizer_states")}):
-            log.warning("%s is not written: %s is no finite number any more", path, part)
+        if not checkpoint.get("is_finite", True):
+            log.warning("%s is not written: weights, or moments of an optimizer, are no finite numbers any more", path)
             return
+        self._folders.add(path.parent.resolve())
         content = io.BytesIO()  # torch says less clearly than the file itself what is the matter with a disk
         torch.save(checkpoint, content)
         with whole_file(path) as file:
@@ -43,11 +47,20 @@ class WholeCheckpoints(TorchCheckpointIO):
             if path.name == LAST_CHECKPOINT and zipfile.is_zipfile(path):  # one that was damaged is not worth keeping
                 _keep(path, path.with_name(ONE_BEFORE))
 
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove a checkpoint that this training may have written, and nothing else: Lightning takes its name from the
+        checkpoint that it went on from, which may be a stranger's.
+        """
+        path = Path(path)
+        if path.suffix == ".ckpt" and path.is_file() and path.resolve().parent in self._folders:
+            path.unlink()
+
 
 def _keep(path: Path, kept: Path) -> None:
     """Give a file a second name, under which it stays when the first one gets another."""
-    kept.unlink(missing_ok=True)
+    second = kept.with_name(f".{kept.name}.{os.getpid()}{UNFINISHED}")
     try:
-        os.link(path, kept)
+        os.link(path, second)
     except OSError:  # a file system without links
-        shutil.copy(path, kept)
+        shutil.copy(path, second)
+    second.replace(kept)

@@ -7,13 +7,12 @@ read must have the same form: the same names, kinds, shapes and types, and numbe
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import torch
+from packaging.version import InvalidVersion, Version
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
-from torch.optim import Optimizer
 
 from gan_lightning.errors import UserError, is_number, one_line
 
@@ -21,6 +20,12 @@ if TYPE_CHECKING:
     from lightning.pytorch import Callback, Trainer
 
     from gan_lightning.gan import GAN
+    from gan_lightning.schedules import ScheduledOptimizer
+
+OLDEST_LIGHTNING = Version("2.0")
+"""Whose checkpoints have the form of today's."""
+LARGEST = 2**62
+"""What no count and no setting is beyond."""
 
 
 def infinite_part(content: Any, name: str = "") -> str | None:
@@ -35,11 +40,11 @@ def infinite_part(content: Any, name: str = "") -> str | None:
 
 
 @contextmanager
-def at_most_layers_of(weights: Mapping[str, Any], where: str) -> Iterator[None]:
-    """While no network is made of many more weights than these are.
+def at_most_tensors_of(weights: Mapping[str, Any], where: str) -> Iterator[None]:
+    """While no network is made of many more tensors than these are.
 
     Raises:
-        UserError: as soon as one is: two hundred thousand layers would take their time.
+        UserError: as soon as one is, because two hundred thousand layers would take their time.
     """
     left = 4 * len(weights) + 100  # a weight may be registered again, to be normalised, say
 
@@ -80,51 +85,57 @@ def check_finite(content: Any, where: str) -> None:
         raise UserError(f"{where}.{part} holds NaN or infinity: that training has diverged")
 
 
-def check_to_go_on(checkpoint: dict[str, Any], gan: "GAN", trainer: "Trainer") -> None:
+def check_to_go_on(checkpoint: dict[str, Any], gan: "GAN", trainer: "Trainer", steps_per_epoch: int) -> None:
     """Accept a checkpoint that these objects, which have the settings of the checkpoint, can go on from.
+
+    Args:
+        checkpoint: of :func:`gan_lightning.checkpoints.read_checkpoint`.
+        gan: that has not begun yet.
+        trainer: neither.
+        steps_per_epoch: training steps.
 
     Raises:
         UserError: if something of it is missing, or has another form.
     """
     path = checkpoint["path"]
-    check_weights(checkpoint["state_dict"], gan, f"{path}: state_dict")
-    check_finite(checkpoint["state_dict"], f"{path}: state_dict")
-    optimizers, schedulers = gan.configure_optimizers()
-    expected = {
+    weights = checkpoint["state_dict"]
+    check_weights(weights, gan, f"{path}: state_dict")
+    check_finite({name: weights[name] for name, _ in gan.named_parameters()}, f"{path}: state_dict")
+    players = (gan.of_generator, gan.of_discriminator)
+    schedulers = [each.scheduler.state_dict() for each in players if each.scheduler is not None]
+    expected: dict[str, Any] = {
         "epoch": 0,
         "global_step": 0,
         "alternations": 0,
+        "images_seen": 0,
         "pytorch-lightning_version": "",
         "loops": {"fit_loop": trainer.fit_loop.state_dict()},
         "callbacks": {},
-        "optimizer_states": [{"state": {}, "param_groups": []} for _ in optimizers],
-        "lr_schedulers": [scheduler.state_dict() for scheduler in schedulers],
+        "optimizer_states": [{"state": {}, "param_groups": []} for _ in players],
+        "lr_schedulers": schedulers,
         "random": {"device": "", "states": {}},
     }
-    _check_same({name: checkpoint.get(name) for name in expected}, expected, f"{path}: ")
-    for number, state in enumerate(checkpoint["optimizer_states"]):
-        where = f"{path}: optimizer_states.{number}"
-        _check_groups(state["param_groups"], optimizers[number], f"{where}.param_groups")
-        moments = _after_a_step(optimizers[number])["state"]
-        if moments and not state["state"]:
-            raise UserError(f"{where}.state is empty, but that optimizer has moved already")
-        # A weight that the network does not use is never moved.
-        _check_same(
-            state["state"], {each: moments[each] for each in moments if each in state["state"]}, f"{where}.state"
-        )
-        check_finite(state, where)
+    found = {name: checkpoint.get(name) for name in expected}
+    _check_same(found | {"images_seen": checkpoint.get("images_seen", 0)}, expected, f"{path}: ")
+    _check_version(checkpoint["pytorch-lightning_version"], path)
+    _check_place(checkpoint["loops"]["fit_loop"], steps_per_epoch, f"{path}: loops.fit_loop")
+    for number, player in enumerate(players):
+        _check_optimizer(checkpoint["optimizer_states"][number], player, f"{path}: optimizer_states.{number}")
+    for number, scheduler in enumerate(schedulers):
+        where = f"{path}: lr_schedulers.{number}"
+        _check_same(checkpoint["lr_schedulers"][number], scheduler, where, surplus=False)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if callback.state_key in checkpoint["callbacks"]:  # otherwise it is new, which is the user's choice
             _check_callback(checkpoint["callbacks"][callback.state_key], callback, path)
     _check_random(checkpoint["random"], path)
-    version = checkpoint["pytorch-lightning_version"].split(".")
-    if len(version) < 2 or not all(part.isdecimal() for part in version[:2]):
-        raise UserError(f"{path}: pytorch-lightning_version is no version")
 
 
 def _check_same(found: Any, expected: Any, where: str, surplus: bool = True) -> None:
-    """Accept what has the form of what is expected: of a dict's names all, and more if `surplus` says so; of a list's
-    parts, if any are expected, as many. None stands for anything.
+    """Accept what has the form of what is expected.
+
+    A dict has its names, and others as well if `surplus` says so; a list as many parts, any number where none are
+    expected; a tensor its shape and type; a number is finite, and not below 0 if a whole one is expected. Where None is
+    expected, anything will do.
 
     Raises:
         UserError: if it has another form.
@@ -152,7 +163,8 @@ def _check_same(found: Any, expected: Any, where: str, surplus: bool = True) -> 
     elif is_number(expected):
         if isinstance(found, Tensor) and found.ndim == 0:  # on a GPU a learning rate may be one
             found = found.item()
-        if not is_number(found) or not math.isfinite(found) or (isinstance(expected, int) and found < 0):
+        too_small = isinstance(expected, int) and is_number(found) and found < 0
+        if not is_number(found) or not math.isfinite(found) or too_small or abs(found) > LARGEST:
             raise UserError(f"{where} is {found if is_number(found) else _kind(found)}, which it cannot be")
 
 
@@ -161,60 +173,91 @@ def _within(where: str, name: object) -> str:
 
 
 def _check_tensor(found: Any, expected: Tensor, where: str) -> None:
-    if not isinstance(found, Tensor) or found.layout != torch.strided or found.is_quantized:
+    if not isinstance(found, Tensor):
         raise UserError(f"{where} is {_kind(found)}, not a tensor")
+    if found.layout != torch.strided or found.is_quantized:
+        raise UserError(f"{where} is not a dense tensor")
     if found.shape != expected.shape:
         raise UserError(f"{where} is {tuple(found.shape)}, but this model's is {tuple(expected.shape)}")
     if found.dtype != expected.dtype:
         raise UserError(f"{where} is of {found.dtype}, but this model's of {expected.dtype}")
+    if found.untyped_storage().nbytes() < found.numel() * found.itemsize:
+        raise UserError(f"{where} has fewer numbers than its shape says")
 
 
-def _after_a_step(optimizer: Optimizer) -> dict[str, Any]:
-    """What an optimizer like this one keeps once it has moved all its weights."""
-    twin = deepcopy(optimizer)
-    for group in twin.param_groups:
-        for weight in group["params"]:
-            if weight.requires_grad:
-                weight.grad = torch.zeros_like(weight)
-    twin.step()
-    return twin.state_dict()
+def _check_version(version: str, path: str) -> None:
+    try:
+        known = Version(version) >= OLDEST_LIGHTNING
+    except InvalidVersion:
+        known = False
+    if not known:
+        raise UserError(f"{path}: pytorch-lightning_version is {version[:20]}, not {OLDEST_LIGHTNING} or later")
 
 
-def _check_groups(found: Any, optimizer: Optimizer, where: str) -> None:
-    """Accept the settings of an optimizer for each group of its weights; other versions of torch have others beside."""
-    expected = optimizer.state_dict()["param_groups"]
-    _check_same(found, [{"params": group["params"], "lr": group["lr"]} for group in expected], where)
-    _check_same(
-        found,
-        [{key: group[key] for key in group if key in there} for group, there in zip(expected, found, strict=True)],
-        where,
-    )
+def _check_place(loop: Mapping[str, Any], steps_per_epoch: int, where: str) -> None:
+    """Accept a place in the training: one step, or one epoch, at most is begun and not ended, and an epoch has no more
+    steps than it has.
+    """
+    for name in ("epoch_progress", "epoch_loop.batch_progress"):
+        now = loop[name]["current"]
+        if max(now.values()) - min(now.values()) > 1:
+            raise UserError(f"{where}.{name}.current is no place in a training")
+    if loop["epoch_loop.batch_progress"]["current"]["ready"] > steps_per_epoch:
+        raise UserError(f"{where}.epoch_loop.batch_progress is beyond the {steps_per_epoch} steps of an epoch")
+    for loader in loop["state_dict"].get("combined_loader", []):
+        _check_same(loader, {"epoch": 0, "drawn": 0}, f"{where}.state_dict.combined_loader")
+        if loader["drawn"] > steps_per_epoch:
+            raise UserError(f"{where}.state_dict.combined_loader is beyond the {steps_per_epoch} steps of an epoch")
+
+
+def _check_optimizer(found: Mapping[str, Any], player: "ScheduledOptimizer", where: str) -> None:
+    """Accept what the optimizer of a player may have written; other versions of torch have other settings beside."""
+    groups = player.optimizer.state_dict()["param_groups"]
+    _check_same(found["param_groups"], [{"params": [], "lr": group["lr"]} for group in groups], f"{where}.param_groups")
+    for number, (group, there) in enumerate(zip(groups, found["param_groups"], strict=True)):
+        of_group = f"{where}.param_groups.{number}"
+        _check_same(there, {key: group[key] for key in group if key in there}, of_group)
+        if list(there["params"]) != group["params"]:
+            raise UserError(f"{of_group}.params are not the weights of this model")
+        if there["lr"] < 0:
+            raise UserError(f"{of_group}.lr is {there['lr']}, which it cannot be")
+    moments, state = player.after_a_step()["state"], found["state"]
+    if moments and not state:
+        raise UserError(f"{where}.state is empty, but that optimizer has moved already")
+    if more := state.keys() - moments.keys():
+        raise UserError(f"{where}.state has {_some(more)}, which this model has not")
+    # A weight that the network does not use is never moved.
+    _check_same(state, {number: moments[number] for number in state}, f"{where}.state")
+    check_finite(state, f"{where}.state")
 
 
 def _check_callback(found: Any, callback: "Callback", path: str) -> None:
-    """Accept what a callback may have written, and takes back; earlier versions wrote less."""
+    """Accept what a callback takes back; those of others are not asked, which may do anything as they take it."""
     where = f"{path}: callbacks.{type(callback).__name__}"
-    expected = callback.state_dict()
-    known = {name: part for name, part in expected.items() if not isinstance(found, Mapping) or name in found}
-    _check_same(found, known, where)
-    try:
-        deepcopy(callback).load_state_dict(deepcopy(found))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as reason:
-        raise UserError(f"{where} is not what it takes back: {type(reason).__name__} {one_line(reason)}") from reason
+    if not isinstance(found, Mapping):
+        raise UserError(f"{where} is {_kind(found)}, not a dict")
+    if type(callback).__module__.startswith("gan_lightning."):
+        try:
+            callback.load_state_dict(dict(found))
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as reason:
+            raise UserError(
+                f"{where} is not what it takes back: {type(reason).__name__} {one_line(reason)}"
+            ) from reason
 
 
-def _check_random(random: dict[str, Any], path: str) -> None:
+def _check_random(random: Mapping[str, Any], path: str) -> None:
     """Accept states of random number generators, a row for each process, that can be set again."""
     for name in ("latent", "cpu"):
         if name not in random["states"]:
             raise UserError(f"{path}: random.states lacks {name}")
     for name, rows in random["states"].items():
+        kind = "cpu" if name == "cpu" else random["device"]
         try:
-            if name == "cpu" or random["device"] == "cpu":
-                for row in rows:
-                    torch.Generator().set_state(row.clone())
-            elif rows.dtype != torch.uint8 or rows.ndim != 2:
+            if not rows.numel() or len(rows) != len(random["states"]["cpu"]):
                 raise TypeError
+            for row in rows:
+                if kind == "cpu" or torch.accelerator.is_available():
+                    torch.Generator(kind).set_state(row.clone())
         except (RuntimeError, TypeError, AttributeError):
             raise UserError(f"{path}: random.states.{name} are no states of a random number generator") from None
 

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
+from gan_lightning.loop.checkpoint_schema import infinite_part
 from gan_lightning.loop.cuda_graph import Graphed, make_capturable, why_not
 from gan_lightning.loop.history import History
 from gan_lightning.loop.randomness import Randomness
@@ -93,6 +94,8 @@ class ManualOptimization(LightningModule):
         checkpoint["alternations"] = self.alternations
         checkpoint["images_seen"] = self.images_seen
         checkpoint["random"] = self.randomness.state_dict()
+        numbers = [list(self.parameters()), checkpoint["optimizer_states"]]
+        checkpoint["is_finite"] = infinite_part(numbers) is None  # else it is not written
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.alternations = checkpoint["alternations"]

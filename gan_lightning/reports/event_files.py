@@ -40,6 +40,8 @@ def read_scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
     curves: dict[str, dict[int, float]] = {}
     for path in sorted(folder.glob("events.out.tfevents.*")):
+        if not path.is_file() or path.is_symlink():  # a stranger's
+            continue
         for _, event in read_events(path):
             if event.HasField("session_log") and event.session_log.status == SessionLog.START:
                 curves = {tag: {s: v for s, v in points.items() if s < event.step} for tag, points in curves.items()}

@@ -1,6 +1,7 @@
 """Runs as a report sees them, finished or not: what their folders hold."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.paths import expand, with_numbers
 from gan_lightning.reports.event_files import read_scalars
 from gan_lightning.settings import hyperparameters, read_settings, seeds_of
-from gan_lightning.sweeps.status import NUMBERS, STATUS, TRACEBACK, State, read_results, read_status
+from gan_lightning.sweeps.status import NUMBERS, RESULTS, STATUS, TRACEBACK, State, read_results, read_status
 from gan_lightning.whole_files import read_json
 
 Curve = list[tuple[float, float]]
@@ -89,6 +90,9 @@ def _folders(place: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> Run:
+    for name in (STATUS, RESULTS, "config.yaml"):
+        if os.path.lexists(folder / name) and _own(folder, name) is None:
+            raise UserError(f"{folder / name} is no file, or one from elsewhere")
     status = read_status(folder)
     number = (read_json(folder.parent / NUMBERS) or {}).get(folder.name)
     results = read_results(folder)

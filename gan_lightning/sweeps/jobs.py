@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_lightning.checkpoints import epochs_of, read_checkpoint
+from gan_lightning.checkpoints import DamagedError, epochs_of, read_checkpoint
 from gan_lightning.errors import UserError
 from gan_lightning.paths import LAST_CHECKPOINT
 from gan_lightning.reports.event_files import read_events
@@ -100,7 +100,7 @@ def checkpoint_to_go_on_from(folder: Path, settings: dict[str, Any]) -> Path | N
     """
     max_epochs = settings["trainer"]["max_epochs"]
     own = folder / CHECKPOINT
-    with contextlib.suppress(UserError):  # of a checkpoint that is damaged
+    with contextlib.suppress(DamagedError):
         if own.exists() and _epochs(own) <= max_epochs:
             return own
     remove_try(folder)

@@ -20,6 +20,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from gan_lightning.errors import UserError
+from gan_lightning.signals import terminated_like_ctrl_c
 from gan_lightning.sweeps.status import CONSOLE
 from gan_lightning.wording import counted
 
@@ -79,7 +80,7 @@ class LocalLauncher(Launcher):
         waiting = list(enumerate(job_overrides))
         running: dict[Any, _Running] = {}
         results: dict[int, JobReturn] = {}
-        with _terminated_like_ctrl_c():
+        with terminated_like_ctrl_c():
             try:
                 while waiting or running:
                     while waiting and slots:
@@ -146,19 +147,6 @@ def _stop(processes: list[Any]) -> None:
         for process in processes:
             process.kill()
         raise
-
-
-@contextlib.contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM, which a cluster or a container sends to the sweep's process, does what Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():  # elsewhere Python allows no handlers
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

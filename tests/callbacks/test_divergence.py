@@ -47,6 +47,9 @@ def game() -> Any:
         generator=Constant(), discriminator=Constant(), history=History(), alternations=1234,
         device=torch.device("cpu"), penalty=None,
     )  # fmt: skip
+    for player in ("generator", "discriminator"):
+        optimizer = torch.optim.SGD(getattr(gan, player).parameters(), lr=0.1, momentum=0.9)
+        setattr(gan, f"of_{player}", SimpleNamespace(optimizer=optimizer))
     trainer = SimpleNamespace(
         current_epoch=2, is_global_zero=True, strategy=SimpleNamespace(broadcast=lambda value: value)
     )
@@ -85,6 +88,16 @@ def test_a_loss_that_is_no_number_ends_the_training(game: Any, loss: str, value:
 def test_so_do_weights(game: Any, player: str) -> None:
     getattr(game.gan, player).value.data.fill_(math.nan)
     with pytest.raises(TrainingDivergedError, match=f"weights of the {player} are no finite numbers"):
+        game.end_epoch()
+
+
+def test_so_do_moments_and_a_buffer_may_be_infinite(game: Any) -> None:
+    game.gan.generator.register_buffer("mask", torch.tensor(-math.inf))  # as that of attention to what came before
+    game.end_epoch()
+    game.gan.generator.value.grad = torch.tensor(math.inf)
+    game.gan.of_generator.optimizer.step()
+    game.gan.generator.value.data.fill_(0)
+    with pytest.raises(TrainingDivergedError, match="moments of the optimizer of the generator are no finite numbers"):
         game.end_epoch()
 
 

@@ -1,6 +1,5 @@
 """That a wrong checkpoint is refused in one line, before anything is written."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,8 @@ def cast(name: str, how: Callable[[Tensor], Any]) -> Change:
     return lambda checkpoint: checkpoint["state_dict"].update({name: how(checkpoint["state_dict"][name])})
 
 
+EPOCHS = ("loops", "fit_loop", "epoch_progress", "current")
+LOADER = ("loops", "fit_loop", "state_dict", "combined_loader")
 PROGRESS = ("loops", "fit_loop", "epoch_loop.batch_progress", "current", "ready")
 WRONG: dict[str, tuple[Change, str]] = {
     "a weight missing": (drop("state_dict", WEIGHT), f"state_dict lacks {WEIGHT}"),
@@ -59,7 +60,6 @@ WRONG: dict[str, tuple[Change, str]] = {
         cast(BIAS, lambda weight: weight.half()),
         "is of torch.float16, but this model's of torch.float32",
     ),
-    "sparse": (cast(BIAS, lambda weight: weight.to_sparse()), " is not a checkpoint, or it is damaged"),
     "NaN": (cast(WEIGHT, lambda weight: weight * torch.nan), f"{WEIGHT} holds NaN or infinity"),
     "no optimizers": (put("optimizer_states", value=[]), "optimizer_states is a list of 0, not a list of 2"),
     "no moments": (
@@ -93,12 +93,37 @@ WRONG: dict[str, tuple[Change, str]] = {
     "alternations": (put("alternations", value=1.5), "alternations must be a whole number of at least 0, not 1.5"),
     "no alternations": (drop("alternations"), "alternations must be a whole number of at least 0, not None"),
     "a version": (put("pytorch-lightning_version", value=3), "pytorch-lightning_version is int, not str"),
-    "no version": (put("pytorch-lightning_version", value="x"), "pytorch-lightning_version is no version"),
+    "no version": (put("pytorch-lightning_version", value="x"), "pytorch-lightning_version is x, not 2.0 or later"),
+    "another version": (put("pytorch-lightning_version", value="1.0.0"), "version is 1.0.0, not 2.0 or later"),
+    "images": (put("images_seen", value="x"), "images_seen is str, which it cannot be"),
+    "no rows": (put("random", "states", "latent", value=torch.zeros(0, dtype=torch.uint8)), "random.states.latent"),
+    "far alternations": (put("alternations", value=10**30), "alternations is 1000000000000000000000000000000"),
+    "far epochs": (put(*EPOCHS, "completed", value=10**9), "epoch_progress.current is no place in a training"),
+    "a far step": (
+        put(*PROGRESS[:-1], value={"ready": 9, "started": 9, "completed": 9, "processed": 9}),
+        "batch_progress is beyond the 5 steps of an epoch",
+    ),
+    "a loader": (put(*LOADER, value=[3]), "combined_loader is int, not a dict"),
+    "a far loader": (put(*LOADER, value=[{"epoch": 0, "drawn": 99}]), "combined_loader is beyond the 5 steps"),
+    "moments of others": (lambda each: state(each).update({99: state(each)[0]}), "optimizer_states.0.state has 99"),
+    "other weights": (
+        lambda each: each["optimizer_states"][0]["param_groups"][0].update(params=[7] * 4),
+        "param_groups.0.params are not the weights of this model",
+    ),
+    "a rate below 0": (
+        lambda each: each["optimizer_states"][0]["param_groups"][0].update(lr=-1.0),
+        "param_groups.0.lr is -1.0, which it cannot be",
+    ),
+    "an empty point": (put("callbacks", "Statistics", "history", value=[{}]), "history holds what is no point of it"),
+    "numbers that are not there": (
+        put("state_dict", WEIGHT, value=torch.zeros(1).expand(16, 100)),
+        f"{WEIGHT} has fewer numbers than its shape says",
+    ),
     "callbacks": (put("callbacks", value=[]), "callbacks is a list of 0, not a dict"),
     "a callback": (put("callbacks", "Statistics", value=3), "callbacks.Statistics is int, not a dict"),
     "a history": (
         put("callbacks", "Statistics", "history", value=[{"epoch": "x"}]),
-        "callbacks.Statistics is not what it takes back: ValueError history holds what is no number",
+        "callbacks.Statistics is not what it takes back: ValueError history holds what is no point of it",
     ),
 }  # fmt: skip
 
@@ -151,7 +176,8 @@ def test_whatever_was_written_goes_on(run: Run, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("hidden_dims", "said"),
     [
-        ([3] * 200_000, "generator has 4 tensors, but its settings make many more"),
+        ([3] * 200_000, "the checkpoint's generator has a setting of 200,000 values, which no network has"),
+        ([3] * 900, "generator has 4 tensors, but its settings make many more"),
         ([10**9], "generator.layers.0.weight is (16, 100), but this model's is (1000000000, 100)"),
         ([9], "generator.layers.0.weight is (16, 100), but this model's is (9, 100)"),
     ],
@@ -160,9 +186,7 @@ def test_sizes_that_cannot_be_take_neither_time_nor_memory(
     run: Run, wrong: Callable[[Change], Path], hidden_dims: list[int], said: str
 ) -> None:
     path = wrong(put("hyper_parameters", "model", "generator", "hidden_dims", value=hidden_dims))
-    since = time.monotonic()
     outcome = run(f"ckpt={path}", entry_point=sample)
-    assert time.monotonic() - since < 60  # where it was made it took hours
     assert outcome.exit_code == 1
     assert said in outcome.stderr
 
@@ -173,6 +197,44 @@ def test_a_checkpoint_that_was_cut_off_is_damaged(run: Run, whole: Path) -> None
         Path("cut.ckpt").write_bytes(content[:length])
         outcome = run("ckpt=cut.ckpt", entry_point=sample)
         assert outcome.stderr == "error: cut.ckpt is not a checkpoint, or it is damaged\n"
+
+
+def test_a_flipped_bit_is_damage_and_the_checkpoint_before_is_used(run: Run, whole: Path) -> None:
+    good = (whole / "checkpoints/last.ckpt").read_bytes()
+    place = len(good) // 2
+    Path("last.ckpt").write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+    assert "is not a checkpoint, or it is damaged" in run("ckpt=last.ckpt", entry_point=sample).stderr
+    Path("before_last.ckpt").write_bytes(good)
+    outcome = run("ckpt=last.ckpt", entry_point=sample)
+    assert outcome.exit_code == 0, outcome.stderr
+
+
+def test_lists_that_hold_one_another_are_not_unrolled(run: Run, wrong: Callable[[Change], Path]) -> None:
+    shared: list[Any] = [0]
+    for _ in range(40):
+        shared = [shared, shared]
+    path = wrong(put("hyper_parameters", "x", value=shared))
+    outcome = run(f"ckpt={path}", entry_point=sample)
+    assert outcome.stderr == f"error: {path} is not a checkpoint of this project\n"
+
+
+def test_a_strangers_checkpoint_removes_nothing(run: Run) -> None:
+    """Lightning removes the checkpoint before, as its callback remembers it."""
+    words = (*SHORT[:-1], "callbacks.checkpoints.save_top_k=1", "callbacks.checkpoints.every_n_epochs=1")
+    assert run(*words, "trainer.max_epochs=1", "output_dir=first").exit_code == 0
+    precious = Path("precious")
+    precious.mkdir()
+    for number, victim in enumerate((f"local://{precious.resolve()}", str(precious), "other.ckpt")):
+        Path("other.ckpt").touch()
+        checkpoint = torch.load("first/checkpoints/last.ckpt", weights_only=True)
+        (name,) = [name for name in checkpoint["callbacks"] if name.startswith("ModelCheckpoint")]
+        checkpoint["callbacks"][name] |= {"best_model_path": victim, "last_model_path": victim}
+        torch.save(checkpoint, "a.ckpt")
+        outcome = run(*words, "trainer.max_epochs=3", "ckpt_path=a.ckpt", f"output_dir=of_{number}")
+        assert outcome.exit_code == 0, outcome.stderr
+        assert precious.exists()
+        assert Path("other.ckpt").exists()
+        assert len(list(Path(f"of_{number}/checkpoints").glob("epoch_*.ckpt"))) == 1  # its own it does remove
 
 
 def test_the_place_of_what_is_not_finite() -> None:
