@@ -12,6 +12,11 @@ UNFINISHED = ".unfinished"
 """How the name ends under which a file is written before it is whole."""
 
 
+def unfinished_name(path: Path) -> Path:
+    """Under which this process prepares what is to be called `path`, beside it."""
+    return path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that appears under its name only when it is complete; its folder is made, but not those above.
@@ -22,7 +27,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OSError: if it cannot be written, because the disk is full, say; its `filename` is `path`.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    unfinished = unfinished_name(path)
     try:
         path.parent.mkdir(exist_ok=True)
         with unfinished.open("wb") as file:

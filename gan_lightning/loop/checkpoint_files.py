@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from gan_lightning.paths import LAST_CHECKPOINT, ONE_BEFORE
-from gan_lightning.whole_files import UNFINISHED, whole_file
+from gan_lightning.whole_files import unfinished_name, whole_file
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 def _keep(path: Path, kept: Path) -> None:
     """Give a file a second name, under which it stays when the first one gets another."""
-    second = kept.with_name(f".{kept.name}.{os.getpid()}{UNFINISHED}")
+    second = unfinished_name(kept)
     try:
         os.link(path, second)
     except OSError:  # a file system without links
