@@ -1,6 +1,7 @@
 """Files that are whole or not there."""
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -46,11 +47,14 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk, where a system lets folders be opened."""
+    """Bring the names in a folder to the disk, where a system lets folders be opened and a file system can do it."""
     with contextlib.suppress(PermissionError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as reason:
+            if reason.errno != errno.EINVAL:
+                raise
         finally:
             os.close(descriptor)
 
