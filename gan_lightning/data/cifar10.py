@@ -11,8 +11,8 @@ from torchvision import datasets
 
 from gan_lightning.data.downloaded import DownloadedDataModule
 
-MOST_BYTES = 2**25
-"""More than the 31 million that a batch has: a file is not read further, as with more it is not the original."""
+MOST_BYTES = 2**26
+"""More than twice the 31 million that a batch has: no more is read of a file, which with more is not the original."""
 
 
 class CIFAR10(DownloadedDataModule):
