@@ -14,6 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from gan_lightning.adam import is_fused_on_cpu, step_fused
 from gan_lightning.errors import number, whole_number
 
 
@@ -183,6 +184,7 @@ class ScheduledOptimizer:
         self.optimizer = self._made(lambda schedule: schedule(0), self._parameters)
         self.scheduler = None if scheduler is None else scheduler(self.optimizer)
         self.follows = bool(self._settings)
+        self._is_lean: bool | None = None  # not known before the first step: weights may move to another device
         if self.follows and self.scheduler is not None:
             raise ValueError("optimizer.scheduler and a schedule by the images seen would undo each other; choose one")
 
@@ -208,7 +210,12 @@ class ScheduledOptimizer:
         """One update with gradients clipped, and one step of the learning rate schedule."""
         if self._clip_norm is not None:
             clip_grad_norm_(self._parameters, self._clip_norm)
-        self.optimizer.step()
+        if self._is_lean is None:
+            self._is_lean = self.scheduler is None and is_fused_on_cpu(self.optimizer)
+        if self._is_lean:
+            step_fused(self.optimizer)
+        else:
+            self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
 
@@ -219,6 +226,7 @@ class ScheduledOptimizer:
             number = schedule(images_seen)
             return number if device is None else torch.tensor(number, device=device)
 
+        self._is_lean = None
         for group in self.optimizer.param_groups:
             for name, setting in self._settings.items():
                 group[name] = _with_numbers(setting, now)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.adam import Adam
+from gan_lightning.adam import Adam, is_fused_on_cpu, step_fused
 
 
 def train(optimizer_of: Any, betas: list[Any], steps: int = 6) -> list[Tensor]:
@@ -68,3 +68,39 @@ def test_its_state_goes_into_a_checkpoint_and_back() -> None:
 def test_refuses_what_cannot_be(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be (a number|two numbers)"):
         Adam([nn.Parameter(torch.zeros(1))], **settings)
+
+
+@pytest.mark.parametrize("more", [{}, {"weight_decay": 0.1}, {"maximize": True}, {"betas": (0.0, 0.99)}])
+def test_pytorchs_own_is_the_same_with_less_around_it(more: dict[str, Any]) -> None:
+    def trained(by_hand: bool) -> tuple[list[Tensor], dict[str, Any]]:
+        torch.manual_seed(0)
+        weights = [nn.Parameter(torch.randn(shape)) for shape in ((5, 4), (5,), (1, 5))]
+        groups = [{"params": weights[:2]}, {"params": weights[2:], "lr": 0.05}]
+        optimizer = torch.optim.Adam(groups, lr=0.01, fused=True, **more)
+        assert is_fused_on_cpu(optimizer)
+        for number in range(5):
+            for weight in weights:
+                weight.grad = torch.randn_like(weight)
+            if number < 2:
+                weights[1].grad = None  # one that has no part in the first steps
+            optimizer.param_groups[0]["lr"] = 0.01 / (1 + number)
+            step_fused(optimizer) if by_hand else optimizer.step()
+        return weights, optimizer.state_dict()
+
+    (ours, state), (theirs, their_state) = trained(True), trained(False)
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one, other)
+    torch.testing.assert_close(state, their_state, rtol=0, atol=0)
+
+
+def test_other_optimizers_step_by_themselves() -> None:
+    weights = [nn.Parameter(torch.ones(3))]
+    others = [
+        torch.optim.Adam(weights),
+        torch.optim.Adam(weights, fused=True, amsgrad=True),
+        torch.optim.Adam(weights, fused=True, lr=torch.tensor(0.1)),
+        torch.optim.AdamW(weights, fused=True),
+        torch.optim.SGD(weights, lr=0.1),
+        Adam(weights),
+    ]
+    assert [is_fused_on_cpu(each) for each in others] == [False] * len(others)

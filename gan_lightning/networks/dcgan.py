@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gan_lightning.errors import whole_number
 from gan_lightning.networks import base
 from gan_lightning.networks.labels import BesideLatent, ConditionalBatchNorm2d, Projection, classes_of
+from gan_lightning.networks.linear import Linear
 from gan_lightning.networks.spectral import normalize_spectrally
 
 SLOPE = 0.2
@@ -62,7 +63,7 @@ class Generator(base.Generator):
         self.beside_latent = BesideLatent(latent_dim, classes)
         *higher, lowest = _channels(width, halvings)
         self.first = nn.Sequential(
-            nn.Linear(self.beside_latent.features, lowest * height * breadth),
+            Linear(self.beside_latent.features, lowest * height * breadth),
             nn.Unflatten(1, (lowest, height, breadth)),
         )
         outputs = [*reversed(higher), image_shape[0]]
@@ -127,7 +128,7 @@ class Discriminator(base.Discriminator):
                 layers.append(nn.BatchNorm2d(out_channels))
             layers.append(nn.LeakyReLU(SLOPE))
             channels = out_channels
-        layers += [nn.Flatten(), nn.Linear(channels * height * breadth, hidden_dim), nn.LeakyReLU(SLOPE)]
+        layers += [nn.Flatten(), Linear(channels * height * breadth, hidden_dim), nn.LeakyReLU(SLOPE)]
         self.hidden = nn.Sequential(*layers)
         self.last = Projection(hidden_dim, classes_of(conditional, num_classes))
         if normalization == "spectral":

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gan_lightning.errors import number, whole_number
 from gan_lightning.networks import base
 from gan_lightning.networks.dropout import Dropout
+from gan_lightning.networks.linear import Linear
 from gan_lightning.networks.maxout import Maxout
 
 
@@ -47,9 +48,9 @@ class Generator(base.Generator):
         number("weight_scale", weight_scale, at_least=0)
         self.image_shape = tuple(image_shape)
         self.hidden = nn.Sequential(
-            nn.Linear(latent_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, hidden_dim), nn.ReLU()
+            Linear(latent_dim, hidden_dim), nn.ReLU(), Linear(hidden_dim, hidden_dim), nn.ReLU()
         )
-        self.output = nn.Linear(hidden_dim, math.prod(image_shape))
+        self.output = Linear(hidden_dim, math.prod(image_shape))
         _uniform_weights(self, weight_scale)
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.errors import whole_number
+from gan_lightning.networks.linear import Linear
 
 
 class Maxout(nn.Module):
@@ -26,7 +27,7 @@ class Maxout(nn.Module):
         whole_number("pieces", pieces, at_least=1)
         self.pieces = pieces
         # Rows j · out_features … hold piece j, so that the pieces of one batch are contiguous blocks.
-        self.linear = nn.Linear(in_features, out_features * pieces)
+        self.linear = Linear(in_features, out_features * pieces)
 
     def forward(self, x: Tensor) -> Tensor:
         return _Highest.apply(self.linear(x).unflatten(-1, (self.pieces, -1)))

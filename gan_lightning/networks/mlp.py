@@ -16,6 +16,7 @@ from gan_lightning.errors import number, whole_number
 from gan_lightning.networks import base
 from gan_lightning.networks.dropout import Dropout
 from gan_lightning.networks.labels import BesideLatent, Projection, classes_of
+from gan_lightning.networks.linear import Linear
 from gan_lightning.networks.maxout import Maxout
 from gan_lightning.networks.spectral import normalize_spectrally
 
@@ -39,7 +40,7 @@ def _hidden_layers(
     activate = partial(nn.LeakyReLU, negative_slope) if activation == "leaky_relu" else ACTIVATIONS[activation]
     layers: list[nn.Module] = []
     for wide_in, wide_out in pairwise(dims):
-        layers.append(nn.Linear(wide_in, wide_out))
+        layers.append(Linear(wide_in, wide_out))
         if normalization in NORMALIZATIONS:
             layers.append(NORMALIZATIONS[normalization](wide_out))
         layers.append(activate())
@@ -91,7 +92,7 @@ class Generator(base.Generator):
         dims = [self.beside_latent.features, *hidden_dims]
         self.layers = nn.Sequential(
             *_hidden_layers(dims, activation, normalization, negative_slope),
-            nn.Linear(dims[-1], math.prod(image_shape)),
+            Linear(dims[-1], math.prod(image_shape)),
             nn.Tanh(),
             nn.Unflatten(1, tuple(image_shape)),
         )

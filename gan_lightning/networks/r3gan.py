@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from gan_lightning.errors import whole_number
 from gan_lightning.networks import base
 from gan_lightning.networks.labels import BesideLatent, Projection, classes_of
+from gan_lightning.networks.linear import Linear
 
 SLOPE = 0.2
 """Of the LeakyReLU within all blocks."""
@@ -164,7 +165,7 @@ class Generator(base.Generator):
         channels, height, breadth = lowest
         self.conditional = conditional
         self.beside_latent = BesideLatent(latent_dim, classes_of(conditional, num_classes))
-        self.first = _initialised(nn.Linear(self.beside_latent.features, channels, bias=False))
+        self.first = _initialised(Linear(self.beside_latent.features, channels, bias=False))
         self.basis = nn.Parameter(torch.randn(lowest))
         layers: list[nn.Module] = [Block(channels, num_blocks) for _ in range(blocks)]
         for out_channels, *_ in reversed(higher):

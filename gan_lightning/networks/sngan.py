@@ -16,6 +16,7 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 from gan_lightning.errors import whole_number
 from gan_lightning.networks import base
 from gan_lightning.networks.labels import ConditionalBatchNorm2d, Projection, classes_of
+from gan_lightning.networks.linear import Linear
 from gan_lightning.networks.spectral import normalize_spectrally
 
 
@@ -117,7 +118,7 @@ class Generator(base.Generator):
         (height, breadth), halvings = base.lowest_resolution(image_shape)
         self.conditional = conditional
         self.first = nn.Sequential(
-            _initialised(nn.Linear(latent_dim, width * height * breadth)), nn.Unflatten(1, (width, height, breadth))
+            _initialised(Linear(latent_dim, width * height * breadth)), nn.Unflatten(1, (width, height, breadth))
         )
         self.blocks = nn.ModuleList(_UpBlock(width, classes) for _ in range(halvings))
         self.last = nn.Sequential(
