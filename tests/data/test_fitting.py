@@ -1,5 +1,6 @@
 """Images of every kind and size become bytes of one shape."""
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -43,8 +44,8 @@ WEBP = {"lossless": True, "exact": True}
 @pytest.mark.parametrize(
     ("image", "kind", "expected"),
     [
-        (Image.fromarray((RAMP.astype(np.uint16) * 257)), "PNG", RAMP),
-        (Image.fromarray((RAMP.astype(np.uint16) * 257)), "TIFF", RAMP),
+        (Image.fromarray(RAMP.astype(np.uint16) * 257), "PNG", RAMP),
+        (Image.fromarray(RAMP.astype(np.uint16) * 257), "TIFF", RAMP),
         (Image.fromarray(RAMP.astype(np.int32) * 257), "TIFF", RAMP),
         (Image.fromarray(RAMP.astype(np.float32)), "TIFF", RAMP),
         (Image.fromarray(RAMP.astype(np.float32) / 255), "TIFF", RAMP),
@@ -167,10 +168,8 @@ def test_a_decompression_bomb_is_not_opened(side: int) -> None:
 def test_damage_of_any_kind_is_survived(noise: bytes, kind: str, start: int) -> None:
     content = bytearray(saved(Image.fromarray(RAMP), kind).getvalue())
     content[start : start + len(noise)] = noise
-    try:
+    with contextlib.suppress(UnreadableImageError):
         assert read_image(io.BytesIO(content), (3, 8, 8)).shape == (3, 8, 8)
-    except UnreadableImageError as reason:
-        assert str(reason)
 
 
 def test_images_as_they_are() -> None:
