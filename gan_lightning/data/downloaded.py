@@ -95,7 +95,8 @@ class DownloadedDataModule(ImageDataModule):
                 raise UserError(
                     f"{self.title} is not in {self.folder} and could not be downloaded"
                     f" ({one_line(reason).replace(temporary, self.data_dir)});"
-                    f" put {', '.join(self.missing())} there yourself, or use the images that come with the install: dataset=mnist5k"
+                    f" put {', '.join(self.missing())} there yourself, or use the images that come with the install:"
+                    " dataset=mnist5k"
                 ) from reason
             self.publish(Path(temporary))
 

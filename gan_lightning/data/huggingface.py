@@ -87,7 +87,7 @@ class HuggingFaceSet(LabelledDataModule):
         for setting, split in (("train_split", train_split), ("test_split", self.test_split)):
             if split is not None and split not in splits:
                 raise ValueError(
-                    f"{setting} should be a split of {self.title}: {', '.join(names)}; there is no {split!r}"
+                    f"dataset.{setting} should be a split of {self.title}: {', '.join(names)}; there is no {split!r}"
                 )
         training = self._rows(splits[train_split])
         if self.test_split:
@@ -133,19 +133,19 @@ class HuggingFaceSet(LabelledDataModule):
         try:
             split = split.cast_column(image_column, ImageColumn(decode=False))
         except (TypeError, ValueError) as reason:
-            raise ValueError(f"image_column: {image_column} holds no images ({one_line(reason)})") from reason
+            raise ValueError(f"dataset.image_column: {image_column} holds no images ({one_line(reason)})") from reason
         return _Rows(split, image_column, label_column)
 
     def _column(self, setting: str, found: list[str], known: dict[str, Any]) -> str:
         wanted = getattr(self, setting)
         if wanted is not None and wanted not in known:
             raise ValueError(
-                f"{setting} should be a column of {self.title}: {', '.join(known)}; there is no {wanted!r}"
+                f"dataset.{setting} should be a column of {self.title}: {', '.join(known)}; there is no {wanted!r}"
             )
         if wanted is None and len(found) != 1:
             could_be = " and ".join(found) if found else "none"
             raise ValueError(
-                f"{setting} must be said: of {self.title}'s columns {', '.join(known)} {could_be} could be it"
+                f"dataset.{setting} must be said: of {self.title}'s columns {', '.join(known)} {could_be} could be it"
             )
         return wanted or found[0]
 

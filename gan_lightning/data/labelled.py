@@ -176,7 +176,7 @@ class LabelledDataModule(ImageDataModule):
             raise UserError(f"{self.title} has no images that can be read: {first}")
         if self.image_size is None and len(sizes) > 1:
             some = " to ".join(f"{height} × {width}" for height, width in (min(sizes), max(sizes)))
-            raise ValueError(f"image_size must be a number, such as 64: {self.title} has images of {some}")
+            raise ValueError(f"dataset.image_size must be a number, such as 64: {self.title} has images of {some}")
         height, width = sizes.pop() if self.image_size is None else (self.image_size, self.image_size)
         classes = dict(zip(labels, _classes(list(labels.values())), strict=True))
         shape = (self.channels or (1 if all_gray else 3), height, width)

@@ -129,7 +129,8 @@ class TorchvisionSet(LabelledDataModule, DownloadedDataModule):
         except MemoryError:
             raise
         except ModuleNotFoundError as reason:
-            raise UserError(f"{self.title} needs a package that is missing: pip install {reason.name}") from reason
+            package = str(reason.name).partition(".")[0]
+            raise UserError(f"{self.title} needs a package that is missing: pip install {package}") from reason
         except Exception as reason:  # files that are missing or damaged have many ways to say so
             if str(reason).startswith("Unknown value"):
                 raise ValueError(f"{self.title}: {one_line(reason)}") from reason

@@ -1,5 +1,6 @@
 """Torchvision's sets by name, on small files in their real formats."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 import torch
 from torchvision_files import SETS, Written
 
+from gan_lightning.data.cifar10 import CIFAR10
+from gan_lightning.data.fashion_mnist import FashionMNIST
+from gan_lightning.data.mnist import MNIST
 from gan_lightning.data.torchvision_set import TorchvisionSet
 from gan_lightning.errors import UserError
 
@@ -102,7 +106,7 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], expected:
         (
             "Flowers102",
             {"image_size": None},
-            "image_size must be a number, such as 64: Flowers102 has images of 500 × 500 to",
+            "image_size must be a number, such as 64: Flowers102 has images of 500 × 501 to 600 × 500",
         ),
     ],
 )
@@ -117,3 +121,50 @@ def test_what_only_the_files_tell(
     with pytest.raises((ValueError, UserError), match=expected) as error:
         module.prepare_data()
     assert "\n" not in str(error.value)
+
+
+def test_a_set_that_has_a_data_set_of_its_own_here_is_the_same(data_dir: Path) -> None:
+    for name, own in (("MNIST", MNIST), ("FashionMNIST", FashionMNIST), ("CIFAR10", CIFAR10)):
+        by_name, as_ever = TorchvisionSet(name, data_dir=str(data_dir)), own(data_dir=str(data_dir))
+        assert (by_name.image_shape, by_name.num_classes) == (as_ever.image_shape, as_ever.num_classes)
+        for train in (True, False):
+            for found, expected in zip(by_name.split(train), as_ever.split(train), strict=True):
+                assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("split", ["unlabeled", "train+unlabeled"])
+def test_images_without_labels_are_of_one_class(split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, written = made("STL10", tmp_path, monkeypatch, train_split=split, image_size=8, channels=1)
+    assert (module.title, module.num_classes, module.image_shape) == (f"STL10 {split} (8 × 8)", 1, (1, 8, 8))
+    assert len(module.split(True)[0]) == 30 + 24 * ("+" in split)
+    assert module.split(False)[1].tolist() == [0] * len(written[False][0])
+
+
+def test_files_that_cannot_be_read_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    module, written = made("Food101", tmp_path, monkeypatch)
+    truncated, missing = (tmp_path / f"food-101/images/pizza/True{number}.jpg" for number in (4, 8))
+    truncated.write_bytes(truncated.read_bytes()[:700])
+    missing.unlink()
+    images, labels = module.split(train=True)
+    pixels, kinds = written[True]
+    kept = [n for n in range(len(pixels)) if n not in (2, 4)]
+    assert np.abs(as_written(images).astype(int) - pixels[kept]).max() <= LOSSY
+    assert labels.tolist() == [kinds[n] for n in kept]
+    assert "2 of 33 files cannot be read and are left out" in caplog.text
+    assert "True8.jpg" in caplog.text
+
+
+def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, _ = made("SVHN", tmp_path, monkeypatch)
+    monkeypatch.setitem(sys.modules, "scipy.io", None)
+    with pytest.raises(UserError, match=r"SVHN needs a package that is missing: pip install scipy$"):
+        module.prepare_data()
+
+
+def test_another_size_is_prepared_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, _ = made("SVHN", tmp_path, monkeypatch)
+    small = TorchvisionSet("SVHN", data_dir=str(tmp_path), image_size=16)
+    assert (module.image_shape, small.image_shape) == ((3, 32, 32), (3, 16, 16))
+    assert torch.equal(module.split(True)[1], small.split(True)[1])
