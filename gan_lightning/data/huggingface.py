@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from gan_lightning.data.fitting import FORMATS
-from gan_lightning.data.labelled import TEST_SPLITS, LabelledDataModule, Split, label_of
+from gan_lightning.data.labelled import TEST_SPLITS, LabelledDataModule, Split
 from gan_lightning.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -95,9 +95,13 @@ class HuggingFaceSet(LabelledDataModule):
         for name in TEST_SPLITS:
             if name in splits and name != train_split:
                 test = self._rows(splits[name])
-                if len(test) and (test.has_label or not training.has_label):
+                if self._has_labels(test) or not self._has_labels(training):
                     return training, test
         return training, None
+
+    def _has_labels(self, rows: "_Rows") -> bool:
+        """Whether the first image has one, which sets hide of their test images."""
+        return len(rows) > 0 and self.label_of(rows.label(0)) is not None
 
     def _loaded(self) -> "datasets.DatasetDict":
         try:
@@ -107,6 +111,7 @@ class HuggingFaceSet(LabelledDataModule):
                 f"dataset=huggingface needs the package {reason.name};"
                 " pip install 'gan-lightning[huggingface]' brings it"
             ) from reason
+        datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # the rest comes as exceptions, too
         which: dict[str, Any] = {"path": self.source, "name": self.subset}
         if Path(self.source).is_file():
             which = {"path": "parquet", "data_files": {"train": self.source}}
@@ -132,7 +137,7 @@ class HuggingFaceSet(LabelledDataModule):
         label_column = self._column("label_column", labels, kinds) if labels or self.label_column else None
         try:
             split = split.cast_column(image_column, ImageColumn(decode=False))
-        except (TypeError, ValueError) as reason:
+        except (TypeError, ValueError, NotImplementedError) as reason:
             raise ValueError(f"dataset.image_column: {image_column} holds no images ({one_line(reason)})") from reason
         return _Rows(split, image_column, label_column)
 
@@ -158,18 +163,18 @@ class _Rows(Split):
     """The images of a split, not decoded yet, and their labels."""
 
     def __init__(self, split: "datasets.Dataset", image_column: str, label_column: str | None) -> None:
-        self.split, self.image_column, self.label_column = split, image_column, label_column
+        self.images = split.select_columns([image_column])
+        self.image_column = image_column
+        self.labels = None if label_column is None else split.select_columns([label_column])[:][label_column]
 
     def __len__(self) -> int:
-        return len(self.split)
+        return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Image.Image, Any]:
-        row = self.split[index]
-        encoded = row[self.image_column]
+        encoded = self.images[index][self.image_column]
         file = encoded["path"] if encoded["bytes"] is None else io.BytesIO(encoded["bytes"])
-        return Image.open(file, formats=FORMATS), row[self.label_column] if self.label_column else None
+        return Image.open(file, formats=FORMATS), self.label(index)
 
-    @property
-    def has_label(self) -> bool:
-        """Whether the first image has one, which sets hide of their test images."""
-        return self.label_column is not None and label_of(self.split[0][self.label_column]) is not None
+    def label(self, index: int) -> Any:
+        """The label of an image; None if the set has none."""
+        return None if self.labels is None else self.labels[index]

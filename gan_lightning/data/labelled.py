@@ -86,6 +86,18 @@ class LabelledDataModule(ImageDataModule):
         """The training split, and the test split if there is one with labels; they are on disk."""
         raise NotImplementedError
 
+    def label_of(self, found: Any) -> int | str | None:
+        """The one label that a library gives with an image; None where it has none, which some say by -1.
+
+        Raises:
+            ValueError: if it is something else, such as several labels or a box.
+        """
+        if isinstance(found, Tensor | np.generic) and found.ndim == 0:
+            found = found.item()
+        if found is not None and not isinstance(found, int | str):
+            raise ValueError(f"{self.title} should have one label an image, but has a {type(found).__name__}")
+        return None if found == -1 else found
+
     @property
     def image_shape(self) -> tuple[int, int, int]:  # type: ignore[override]
         """(C, H, W), for which the images must be there."""
@@ -167,10 +179,7 @@ class LabelledDataModule(ImageDataModule):
             with image:
                 sizes.add((image.height, image.width))
                 all_gray = all_gray and is_gray(image)
-            try:
-                labels[item] = label_of(label)
-            except ValueError as reason:
-                raise ValueError(f"{self.title} {reason}") from reason
+            labels[item] = self.label_of(label)
         if not labels:
             first = next(iter(unreadable.values()), "there are none")
             raise UserError(f"{self.title} has no images that can be read: {first}")
@@ -185,19 +194,6 @@ class LabelledDataModule(ImageDataModule):
 
 def _unreadable(reason: Exception) -> UnreadableImageError:
     return UnreadableImageError(one_line(reason) or type(reason).__name__)
-
-
-def label_of(found: Any) -> int | str | None:
-    """The one label that a library gives with an image; None where it has none, which some say by -1.
-
-    Raises:
-        ValueError: if it is something else, such as several labels or a box.
-    """
-    if isinstance(found, Tensor | np.generic) and found.ndim == 0:
-        found = found.item()
-    if found is not None and not isinstance(found, int | str):
-        raise ValueError(f"should have one label an image, but has a {type(found).__name__}")
-    return None if found == -1 else found
 
 
 def _classes(labels: Sequence[int | str | None]) -> list[int]:

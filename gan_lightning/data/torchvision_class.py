@@ -9,7 +9,10 @@ from torchvision.datasets import VisionDataset
 
 from gan_lightning.data.labelled import TEST_SPLITS
 
-NO_SET = {"DatasetFolder", "FakeData", "ImageFolder", "LSUNClass", "VisionDataset"}
+NO_SET = {
+    *("DatasetFolder", "FakeData", "ImageFolder", "VisionDataset"),
+    *("LSUN", "LSUNClass"),  # these unpickle what they find in the current folder
+}
 WITHOUT_LABELS = {
     *("Cityscapes", "CocoCaptions", "CocoDetection", "Flickr8k", "Flickr30k", "Kitti", "LFWPairs", "MovingMNIST"),
     *("PhotoTour", "SBDataset", "SBU", "VOCDetection", "VOCSegmentation", "WIDERFace"),
@@ -27,7 +30,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 """What a class is called with where its own defaults do not do."""
 OURS = {"root", "train", "download", "transform", "target_transform", "transforms", "loader"}
 """Arguments that are not for the user to choose."""
-SPLIT_NAMES = ("split", "what", "version", "classes")
+SPLIT_NAMES = ("split", "what", "version")
 """What classes call the argument that takes a split's name."""
 
 
@@ -44,7 +47,9 @@ def torchvision_class(name: str) -> type[VisionDataset]:
         by_lower = {each.lower(): each for each in sorted(names - WITHOUT_LABELS)}
         close = difflib.get_close_matches(str(name).lower(), by_lower, n=3)
         meant = f"did you mean {' or '.join(by_lower[each] for each in close)}?" if close else "KMNIST would be one"
-        raise ValueError(f"torchvision has no data set called {name!r}; {meant} (images of your own: dataset=folder)")
+        raise ValueError(
+            f"torchvision has no set of images {name!r} to take; {meant} (images of your own: dataset=folder)"
+        )
     return getattr(datasets, name)
 
 

@@ -1,5 +1,6 @@
 """Any of torchvision's sets of images with one label each, by its name."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ from PIL import Image
 from torchvision.datasets import VisionDataset
 
 from gan_lightning.data.downloaded import DownloadedDataModule
-from gan_lightning.data.labelled import LabelledDataModule, Split, label_of
+from gan_lightning.data.fitting import FORMATS
+from gan_lightning.data.labelled import LabelledDataModule, Split
 from gan_lightning.data.torchvision_class import calls_of_splits, takes, torchvision_class
 from gan_lightning.errors import UserError, one_line
 
@@ -113,15 +115,12 @@ class TorchvisionSet(LabelledDataModule, DownloadedDataModule):
             if not download:
                 raise
             split, label = self._called(folder, call, download=True)
-        try:
-            return split, label_of(label) is not None
-        except ValueError as reason:
-            raise UserError(f"{self.title} {reason}") from reason
+        return split, self.label_of(label) is not None
 
     def _called(self, folder: Path, call: dict[str, Any], download: bool = False) -> tuple[VisionDataset, Any]:
         """A split, and what it says of its first image."""
         # Files are opened, no more, and in the modes that they have: what is needed of them is read later.
-        ours = {"root": str(folder), "download": download, "loader": Image.open}
+        ours = {"root": str(folder), "download": download, "loader": partial(Image.open, formats=FORMATS)}
         known = takes(self.dataset)
         try:
             split = self.dataset(**{name: value for name, value in ours.items() if name in known}, **call)

@@ -69,10 +69,10 @@ def test_where_there_is_no_test_split_some_are_held_out(
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"name": "kmnist"}, "no data set called 'kmnist'; did you mean KMNIST or MNIST or QMNIST"),
+        ({"name": "kmnist"}, "no set of images 'kmnist' to take; did you mean KMNIST or MNIST or QMNIST"),
         ({"name": "Flower"}, "did you mean Flowers102"),
         ({"name": "ImageFolder"}, "images of your own: dataset=folder"),
-        ({"name": 7}, "no data set called 7; KMNIST would be one"),
+        ({"name": 7}, "no set of images 7 to take; KMNIST would be one"),
         ({"name": "VOCDetection"}, "VOCDetection has no images with one label each"),
         (
             {"arguments": {"split": "letters"}},
