@@ -5,7 +5,7 @@ import logging
 import os
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,17 +62,20 @@ def layout(folders: Iterable[str]) -> Layout:
     )
 
 
-def in_order(names: Iterable[str]) -> list[str]:
+def in_order(names: Sequence[str]) -> list[str]:
     """Relative paths of images in the order in which they are a data set.
 
     Files whose names are numbers are in the order of these, in all folders together: 9 before 10, `cats/1.png` before
     `dogs/1.png`. Others are in an order that the hash of each path decides, so that any stretch of them holds all
     kinds, as the measures presume, which look at the first so many: by their names, all cats may come before all dogs.
     """
-    stems = {name: posixpath.splitext(posixpath.basename(name))[0] for name in names}
-    if all(map(str.isdecimal, stems.values())):
-        return sorted(stems, key=lambda name: (int(stems[name]), with_numbers(name)))
-    return sorted(stems, key=lambda name: digest(os.fsencode(name)))
+    if all(_stem(name).isdecimal() for name in names):
+        return sorted(names, key=lambda name: (int(_stem(name)), with_numbers(name)))
+    return sorted(names, key=lambda name: digest(os.fsencode(name)))
+
+
+def _stem(name: str) -> str:
+    return name.rpartition("/")[2].rpartition(".")[0]
 
 
 def with_numbers(name: str) -> tuple[str, str]:
@@ -140,16 +143,17 @@ class ImageFolder(ImageDataModule):
         stamps = self.files.stamps()
         if not stamps:
             raise ValueError(f"path must be a folder with images ({', '.join(SUFFIXES)}); {str(path)!r} has none")
-        found = layout(posixpath.dirname(name) for name in stamps)
+        folders = {name: name.rpartition("/")[0] for name in stamps}
+        found = layout(folders.values())
         self.classes = found.classes
         self.num_classes = max(1, len(found.classes))
-        of_a_part = in_order(name for name in stamps if posixpath.dirname(name) in found.of_folder)
-        self.items = [Item(name, stamps[name], *found.of_folder[posixpath.dirname(name)]) for name in of_a_part]
+        of_a_part = in_order([name for name, folder in folders.items() if folder in found.of_folder])
+        self.items = [Item(name, stamps[name], *found.of_folder[folders[name]]) for name in of_a_part]
         self.beside = len(stamps) - len(self.items)
         self._prepared: Prepared | None = None
 
     def prepare_data(self) -> None:
-        """Decode what has not been decoded, and say what there is.
+        """Decode what has not been decoded.
 
         Raises:
             UserError: if no image can be read, or the data folder cannot be written.
@@ -169,18 +173,28 @@ class ImageFolder(ImageDataModule):
             )  # fmt: skip
         if len(prepared.unreadable) == len(self.items):
             raise UserError(f"none of the {counted(len(self.items), 'file')} in {self.path} can be read as an image")
+        self._prepared = prepared
+
+    def setup(self, stage: str) -> None:
+        """Read the split that `stage` needs, once; before a training, say what there is."""
+        is_first = self.train_set is None
+        super().setup(stage)
+        if stage == "fit" and is_first:
+            self._introduce()
+
+    def _introduce(self) -> None:
+        assert self._prepared is not None
         log.info(
             "%s: %s for training, %s for measuring, %s",
             self.title,
-            counted(len(prepared.splits[True][1]), "image"),
-            f"{len(prepared.splits[False][1]):,}",
+            counted(len(self._prepared.splits[True][1]), "image"),
+            f"{len(self._prepared.splits[False][1]):,}",
             f"{len(self.classes):,} classes ({_some(self.classes)})" if self.classes else "no classes",
         )
         if self.beside:
             log.warning(
                 "%s: %s beside the folders of the two parts, left out", self.title, counted(self.beside, "file")
             )
-        self._prepared = prepared
 
     def load(self, train: bool) -> tuple[Tensor, Tensor]:
         self.prepare_data()
