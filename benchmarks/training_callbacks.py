@@ -1,6 +1,7 @@
-"""Callbacks that `speed.py` adds to the training."""
+"""Callbacks that `speed.py` and `own_images.py` add to the training."""
 
 import json
+import resource
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -48,6 +49,23 @@ class EpochSeconds(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._clock.append(read(time.perf_counter, pl_module.device))
         self.path.write_text(json.dumps([end - begin for begin, end in pairwise(self._clock)]))
+
+
+class FirstStep(Checkpoint):
+    """Writes the time at the end of the first step, the processor's seconds and the greatest memory in bytes until
+    then, to a JSON file, and ends the run.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        step = {"clock": time.time(), "processor": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss * 1024}
+        self.path.write_text(json.dumps(step))
+        trainer.should_stop = True
 
 
 CATEGORIES = {

@@ -117,6 +117,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "data"
     write_idx_set(folder / "MNIST" / "raw")
     write_idx_set(folder / "FashionMNIST" / "raw", seed=1)
+    write_idx_set(folder / "KMNIST" / "raw", seed=2)
     write_cifar10(folder / "cifar-10-batches-py", monkeypatch)
     return folder
 

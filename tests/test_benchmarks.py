@@ -311,3 +311,13 @@ def test_kills_of_nothing(words: list[str], right: str, script: Script) -> None:
     done = script("kill_test.py", *words)
     assert done.exit_code == 2
     assert right in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+def test_the_first_step_of_own_images(tmp_path: Path, script: Script) -> None:
+    done = script("own_images.py", "--images=120", "--size=8", f"--folder={tmp_path / 'of mine'}")
+    assert done.exit_code == 0, done.stderr
+    rows = re.findall(r"^\| (.+) \| ([\d.]+) \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \|$", done.stdout, re.MULTILINE)
+    assert [row[0] for row in rows] == ["first time", "second time", "1 % changed", "without"]
+    assert len(list((tmp_path / "of mine").rglob("*.jpg"))) == 120

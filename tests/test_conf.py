@@ -103,10 +103,15 @@ NARROW = {
 """What is made for a GPU, for a moment of a CPU."""
 
 
-# The others need a GPU, below, or more test images, in tests/callbacks/test_evaluation.py, or a package of their own.
+# The others need a GPU, below, or more test images, in tests/callbacks/test_evaluation.py, or images of one's own, in
+# tests/data/test_folder.py, or a package of their own.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "words", [*together(without(PARTS, "gpu", "ddp", "evaluation", "wandb", "mlflow")), *EXPERIMENTS]
+    "words",
+    [
+        *together(without(PARTS, "gpu", "ddp", "evaluation", "wandb", "mlflow", "folder", "huggingface")),
+        *EXPERIMENTS,
+    ],
 )
 def test_an_option_instantiates_and_trains(words: list[str], run: Run, data_dir: Path) -> None:
     limits = [] if "trainer=smoke" in words else ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]

@@ -11,13 +11,17 @@ from gan_lightning.data.pixels import from_uint8
 from gan_lightning.data.shuffled_batches import ResumableLoader, ShuffledBatches
 from gan_lightning.errors import whole_number
 
+MOST_AT_ONCE = 2**31
+"""Bytes of images that are kept in memory, or on the device; of more than these, batches are moved there."""
+
 
 class ImageDataModule(LightningDataModule):
     """Images and labels in memory: bytes until they are on their device, whole batches indexed at once.
 
     A training batch is (images, labels): images (A, B, C, H, W) for A alternations, float32 in [-1, 1], and labels
-    (A, B), int64; a test batch has no A. The training images are kept on the device. A subclass
-    says where the images come from, in :meth:`load` and, where they must first be put on disk, in `prepare_data`.
+    (A, B), int64; a test batch has no A. The training images are kept on the device, unless they are very large. A
+    subclass says where the images come from, in :meth:`load` and, where they must first be put on disk, in
+    `prepare_data`.
 
     Args:
         batch_size: images a discriminator step sees.
@@ -36,11 +40,11 @@ class ImageDataModule(LightningDataModule):
 
     title: str
     """What people call the data set."""
-    image_shape: ClassVar[tuple[int, int, int]]
+    image_shape: tuple[int, int, int]
     """(C, H, W)."""
-    num_classes: ClassVar[int] = 10
+    num_classes: int = 10
     """How many kinds of images there are; labels are 0 … num_classes - 1."""
-    mirrors: ClassVar[bool]
+    mirrors: bool
     """Whether an image's mirror image could be one of the data; a digit's could not."""
     uniform_classes: ClassVar[bool] = False
     """Whether drawn classes are compared with classes equally frequent, not with those of the training images."""
@@ -128,7 +132,10 @@ class ImageDataModule(LightningDataModule):
 
     def train_dataloader(self) -> ResumableLoader:
         assert self.train_set is not None
-        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        images, labels = self.train_set.tensors
+        device = torch.device("cpu")
+        if self.trainer and images.nbytes <= MOST_AT_ONCE:
+            device = self.trainer.strategy.root_device
         sampler = ShuffledBatches(
             len(self.train_set),
             batch_size=self.batch_size * self.batches_per_alternation,
@@ -139,7 +146,6 @@ class ImageDataModule(LightningDataModule):
             world_size=self.trainer.world_size if self.trainer else 1,
             device=device,
         )
-        images, labels = self.train_set.tensors
         return ResumableLoader(images.to(device), labels.to(device), sampler)
 
     def test_dataloader(self) -> DataLoader:

@@ -50,8 +50,13 @@ class DownloadedDataModule(ImageDataModule):
 
     def fill(self, temporary: Path) -> None:
         """Put the files, below the temporary folder, where torchvision would put them."""
-        with _connection_timeout(CONNECTION_TIMEOUT):
-            self.dataset(str(temporary), download=True)
+        self.dataset(str(temporary), download=True)
+
+    def publish(self, temporary: Path) -> None:
+        """Move the files from below the temporary folder to where they belong."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in self.files():
+            (temporary / self.subfolder / name).replace(self.folder / name)
 
     def prepare_data(self) -> None:
         """Make sure that the files are there.
@@ -82,18 +87,18 @@ class DownloadedDataModule(ImageDataModule):
     def _download(self) -> None:
         with TemporaryDirectory(dir=self.data_dir, prefix=f".{self.dataset.__name__}-") as temporary:
             try:
-                self.fill(Path(temporary))
+                with _connection_timeout(CONNECTION_TIMEOUT):
+                    self.fill(Path(temporary))
             except UserError:
                 raise
             except Exception as reason:  # a download has many ways to fail
                 raise UserError(
                     f"{self.title} is not in {self.folder} and could not be downloaded"
-                    f" ({one_line(reason)}); put {', '.join(self.missing())} there yourself,"
-                    " or use the images that come with the install: dataset=mnist5k"
+                    f" ({one_line(reason).replace(temporary, self.data_dir)});"
+                    f" put {', '.join(self.missing())} there yourself, or use the images that come with the install:"
+                    " dataset=mnist5k"
                 ) from reason
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for name in self.files():
-                (Path(temporary) / self.subfolder / name).replace(self.folder / name)
+            self.publish(Path(temporary))
 
     def damaged(self, name: str, why: str) -> UserError:
         """The error that says that one of the files is not what it should be."""

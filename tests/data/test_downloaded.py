@@ -19,14 +19,17 @@ from urllib.error import HTTPError, URLError
 
 import numpy as np
 import pytest
+import torch
 from conftest import NUM_TRAIN, Run, forks, the_one_line, write_cifar10, write_idx_set
 from torchvision import datasets
+from torchvision_files import SETS
 
 from gan_lightning.data import downloaded, fashion_mnist
 from gan_lightning.data.cifar10 import CIFAR10
 from gan_lightning.data.downloaded import DownloadedDataModule
 from gan_lightning.data.fashion_mnist import FashionMNIST
 from gan_lightning.data.mnist import MNIST
+from gan_lightning.data.torchvision_set import TorchvisionSet
 from gan_lightning.errors import UserError
 
 URLOPEN = urllib.request.urlopen
@@ -303,3 +306,60 @@ def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match=r"cannot write to the data folder .*/file/data .*data_dir="):
         MNIST(data_dir=str(tmp_path / "file" / "data")).prepare_data()
+
+
+@pytest.fixture
+def usps(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the two files of USPS, from which torchvision downloads, with its own checks of them."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    SETS["USPS"][1](folder, monkeypatch)
+    resources = {
+        split: [f"{address}{name}", name, hashlib.md5((folder / name).read_bytes()).hexdigest()]
+        for split, name in (("train", "usps.bz2"), ("test", "usps.t.bz2"))
+    }
+    monkeypatch.setattr(datasets.USPS, "split_list", resources)
+    return folder
+
+
+def test_a_set_by_name_is_downloaded_whole_and_once(usps: Path, tmp_path: Path, asked: Counter[str]) -> None:
+    there = TorchvisionSet("USPS", data_dir=str(usps))
+    first = TorchvisionSet("USPS", data_dir=str(tmp_path / "data"))
+    for train in (True, False):
+        for found, expected in zip(first.split(train), there.split(train), strict=True):
+            assert torch.equal(found, expected)
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["prepared", "usps.bz2", "usps.t.bz2"]
+    requests = asked.total()
+    (tmp_path / "data/usps.bz2").unlink()  # which is not needed any more
+    assert TorchvisionSet("USPS", data_dir=str(tmp_path / "data")).image_shape == (1, 16, 16)
+    assert asked.total() == requests
+
+
+@pytest.mark.parametrize("missing", ["usps.bz2", "usps.t.bz2"])
+def test_a_set_by_name_is_there_whole_or_not_at_all(usps: Path, missing: str, tmp_path: Path) -> None:
+    (usps / missing).unlink()
+    with pytest.raises(UserError, match=r"^USPS is not in .*/data and could not be downloaded \(.*404.*reads") as error:
+        TorchvisionSet("USPS", data_dir=str(tmp_path / "data")).prepare_data()
+    assert "\n" not in str(error.value)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_set_by_name_is_completed(
+    server: Path, tmp_path: Path, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets.KMNIST, "mirrors", datasets.MNIST.mirrors)
+    monkeypatch.setattr(datasets.KMNIST, "resources", datasets.MNIST.resources)
+    folder = tmp_path / "data/KMNIST/raw"
+    folder.mkdir(parents=True)
+    (folder / "train-images-idx3-ubyte").write_bytes(b"half")
+    module = TorchvisionSet("KMNIST", data_dir=str(tmp_path / "data"))
+    assert len(module.split(train=True)[0]) == NUM_TRAIN
+    assert sorted(path.name for path in folder.iterdir() if path.suffix != ".gz") == sorted(MNIST().files())
+
+
+def test_a_set_that_torchvision_does_not_download(run: Run) -> None:
+    line = the_one_line(run("dataset=torchvision", "dataset.name=FER2013", "data_dir=data", "output_dir=run"))
+    assert "FER2013 is not in data and could not be downloaded" in line
+    assert "kaggle.com" in line
+    assert list(Path("data").iterdir()) == []
+    assert not Path("run").exists()
