@@ -1,40 +1,10 @@
-"""Which classes are drawn, and how they are laid out in a picture."""
-
-from collections import Counter
-from itertools import pairwise
+"""How images are laid out in a picture."""
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torchvision.utils import make_grid
 
-from gan_lightning.players.sampling import grid, grid_of_classes, labels_to_draw
-
-
-class Conditional(nn.Module):
-    def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
-        raise NotImplementedError
-
-
-class Unconditional(nn.Module):
-    def forward(self, latent: Tensor) -> Tensor:
-        raise NotImplementedError
-
-
-@pytest.mark.parametrize(("number", "num_classes"), [(64, 10), (10, 10), (7, 10), (64, 1000), (1, 3), (100, 3)])
-def test_classes_stand_together_and_are_spread_evenly(number: int, num_classes: int) -> None:
-    labels = labels_to_draw(Conditional(), number, range(num_classes)).tolist()
-    assert len(labels) == number
-    assert labels == sorted(labels)
-    counts = Counter(labels).values()
-    assert max(counts) - min(counts) <= 1
-    assert len(counts) == min(number, num_classes)
-    gaps = [after - before for before, after in pairwise(labels)]
-    assert max(gaps, default=0) <= -(-num_classes // number)
-
-
-def test_chosen_classes_are_in_the_order_in_which_they_are_asked_for() -> None:
-    assert labels_to_draw(Conditional(), 5, [7, 2]).tolist() == [7, 7, 7, 2, 2]
-    assert labels_to_draw(Unconditional(), 3, [7, 2]).tolist() == [0, 0, 0]
+from gan_lightning.drawing.layouts import beside, enlarged, grid, grid_of_classes, square_columns
 
 
 def test_a_grid_shows_gray_images_row_by_row() -> None:
@@ -70,3 +40,32 @@ def test_other_numbers_of_channels_are_shown_gray() -> None:
 def test_one_class_or_too_few_images_are_a_plain_grid(labels: list[int]) -> None:
     images = torch.randint(0, 256, (5, 1, 4, 4), dtype=torch.uint8)
     assert torch.equal(grid_of_classes(images, torch.tensor(labels), 2), grid(images, 2))
+
+
+@pytest.mark.parametrize(("number", "columns"), [(1, 3), (2, 3), (3, 3), (7, 3), (64, 8), (5, 1)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_is_torchvisions(number: int, columns: int, channels: int) -> None:
+    images = torch.randint(0, 256, (number, channels, 5, 4), dtype=torch.uint8)
+    assert torch.equal(grid(images, columns), make_grid(images, nrow=columns, padding=2, pad_value=255))
+
+
+def test_pictures_of_any_sizes_stand_beside_each_other() -> None:
+    sizes = [(3, 5), (4, 2), (1, 1), (2, 2), (4, 4)]
+    pictures = [torch.full((3, *size), n, dtype=torch.uint8) for n, size in enumerate(sizes)]
+    picture = beside(pictures)
+    assert picture.shape == (3, 4 + 8 + 4, 5 + 8 + 5 + 8 + 5)  # three in a row
+    for n, (height, width) in enumerate(sizes):
+        top, left = 12 * (n // 3), 13 * (n % 3)
+        assert (picture[:, top : top + height, left : left + width] == n).all()
+    assert (picture == 255).sum() == picture.numel() - 3 * sum(height * width for height, width in sizes)
+
+
+@pytest.mark.parametrize(("number", "columns"), [(1, 1), (2, 2), (8, 4), (9, 3), (10, 5), (12, 4), (13, 5), (64, 8)])
+def test_about_square(number: int, columns: int) -> None:
+    assert square_columns(number) == columns
+
+
+def test_only_what_is_small_is_enlarged() -> None:
+    picture = torch.tensor([[1, 2]], dtype=torch.uint8).expand(3, 1, 2)
+    assert enlarged(picture, at_least=2)[0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2]]
+    assert torch.equal(enlarged(picture, at_least=1), picture)
