@@ -16,8 +16,7 @@ from gan_lightning.mistakes import user_mistakes
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from gan_lightning.drawing.motifs import Motif
-    from gan_lightning.drawing.writing import Artist
+    from gan_lightning.drawing.motifs import Artist, Motif
 
 WEIGHTS = {"raw": "raw, of the last step", "ema": "ema, averaged"}
 
@@ -45,14 +44,14 @@ def main(settings: DictConfig) -> None:
             artists.append(artist)
             said.append(f"of {artist.path}, weights: {WEIGHTS[weights]}")
         if settings.like is None:
-            motif = _motif(artists, settings, output, form)
+            motifs = _motifs(artists, settings, output, form)
         else:
             photo = _photo(settings.like, artists[0])
     output.parent.mkdir(parents=True, exist_ok=True)
     if settings.like is None:
         from gan_lightning.drawing.writing import write  # not needed for what was mistyped
 
-        print(f"{write(motif, artists, output, form)} in {output}")
+        print(f"{write(motifs, output, form)} in {output}")
     else:
         _project(photo, artists[0], of_training, settings)
     print(*said, sep="\n")
@@ -102,7 +101,7 @@ def _artist(path: Path, settings: DictConfig) -> "tuple[Artist, str, dict[str, A
     check_trust(of_training, ["generator"], as_list(settings.trust))
 
     from gan_lightning.averaging import which_weights
-    from gan_lightning.drawing.writing import Artist
+    from gan_lightning.drawing.motifs import Artist
     from gan_lightning.loop.checkpoint_schema import check_finite
 
     weights = which_weights(settings.weights, has_average(checkpoint))
@@ -131,32 +130,32 @@ def _classes(labels: Any, num_classes: int, generator: "nn.Module") -> Sequence[
     return classes
 
 
-def _motif(artists: "list[Artist]", settings: DictConfig, output: Path, form: str) -> "Motif":
-    """What is to be drawn.
+def _motifs(artists: "list[Artist]", settings: DictConfig, output: Path, form: str) -> "list[Motif]":
+    """What is to be drawn of each.
 
     Raises:
         UserError: if the generators cannot draw it side by side, or the form cannot hold it.
         ValueError: if the latents cannot be truncated so.
     """
-    from gan_lightning.drawing.latents import Latents
+    from gan_lightning.drawing.latents import check_truncation
     from gan_lightning.drawing.motifs import Plane, Samples, Walk
     from gan_lightning.drawing.writing import check_alike, check_size
 
     check_alike(artists)
     truncation, seed = settings.truncation, settings.seed
+    motifs: list[Motif] = []
     for artist in artists:
-        Latents(artist.generator, seed, truncation)
-    of = artists[0].generator, artists[0].image_shape, artists[0].classes
-    motif: Motif
-    if settings.walk is not None:
-        closed = form in FILMS
-        motif = Walk(*of, settings.walk, settings.steps, settings.num_samples, seed, truncation, closed)
-    elif settings.plane is not None:
-        motif = Plane(*of, list(settings.plane), settings.steps, truncation)
-    else:
-        motif = Samples(*of, settings.num_samples, seed, truncation)
-    check_size(motif, artists, output, form)
-    return motif
+        check_truncation(artist.generator, truncation)
+        if settings.walk is not None:
+            closed = form in FILMS
+            motif: Motif = Walk(artist, settings.walk, settings.steps, settings.num_samples, seed, truncation, closed)
+        elif settings.plane is not None:
+            motif = Plane(artist, list(settings.plane), settings.steps, truncation)
+        else:
+            motif = Samples(artist, settings.num_samples, seed, truncation)
+        motifs.append(motif)
+    check_size(motifs, output, form)
+    return motifs
 
 
 def _photo(like: Any, artist: "Artist") -> "Tensor":

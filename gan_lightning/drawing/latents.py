@@ -35,8 +35,7 @@ class Latents:
     """
 
     def __init__(self, generator: nn.Module, seed: int, truncation: float | None = None) -> None:
-        if truncation is not None:
-            _check_truncation(generator, truncation)
+        check_truncation(generator, truncation)
         self._generator = generator
         self._truncation = truncation
         self._random = torch.Generator().manual_seed(seed)
@@ -58,7 +57,14 @@ class Latents:
         return latent if self._truncation is None else truncated(latent, self._truncation, self._again)
 
 
-def _check_truncation(generator: nn.Module, truncation: float) -> None:
+def check_truncation(generator: nn.Module, truncation: float | None) -> None:
+    """See that a generator's latents can be truncated so.
+
+    Raises:
+        ValueError: if `truncation` is neither None nor a number above 0, or the latents are not normal.
+    """
+    if truncation is None:
+        return
     if not is_number(truncation) or not 0 < truncation < math.inf:
         raise ValueError(f"truncation must be a number above 0, such as 0.7, or null, not {truncation!r}")
     said = getattr(generator, "latent_distribution", "of its own" if hasattr(generator, "sample_latent") else "normal")

@@ -54,14 +54,18 @@ def beside(pictures: Sequence[Tensor]) -> Tensor:
     if len(pictures) == 1:
         return pictures[0]
     columns = len(pictures) if len(pictures) <= 4 else square_columns(len(pictures))
-    height, width = (max(sides) for sides in zip(*(picture.shape[1:] for picture in pictures), strict=True))
-    tiles = [
-        pad(picture, (0, width - picture.shape[2] + GAP, 0, height - picture.shape[1] + GAP), value=255)
-        for picture in pictures
-    ]
+    tiles = [pad(picture, (0, GAP, 0, GAP), value=255) for picture in of_one_size(pictures)]
     tiles += [torch.full_like(tiles[0], 255)] * (-len(tiles) % columns)
     rows = [torch.cat(tiles[start : start + columns], dim=2) for start in range(0, len(tiles), columns)]
     return torch.cat(rows, dim=1)[:, :-GAP, :-GAP]
+
+
+def of_one_size(pictures: Sequence[Tensor]) -> list[Tensor]:
+    """Pictures (3, H, W), bytes, as high and as wide as the largest are, white at their right and below."""
+    height, width = (max(sides) for sides in zip(*(picture.shape[1:] for picture in pictures), strict=True))
+    return [
+        pad(picture, (0, width - picture.shape[2], 0, height - picture.shape[1]), value=255) for picture in pictures
+    ]
 
 
 def square_columns(number: int) -> int:

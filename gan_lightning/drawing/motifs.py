@@ -3,6 +3,8 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +29,23 @@ def at_once(image_shape: Sequence[int]) -> int:
     return max(16, NUMBERS_AT_ONCE // math.prod(image_shape) // 16 * 16)
 
 
+class Artist(NamedTuple):
+    """A generator, and which one it is."""
+
+    path: Path
+    """Of its checkpoint."""
+    generator: nn.Module
+    image_shape: Sequence[int]
+    """(C, H, W) of its images."""
+    classes: Sequence[int]
+    """Those that are drawn, if it takes labels."""
+
+
 class Motif(ABC):
-    """Something to draw of any generator, in whatever form; as text it is what it is, such as `64 samples`.
+    """Something to draw of a generator, in whatever form; as text it is what it is, such as `64 samples`.
 
     Args:
-        generator: one of those that it is drawn of; of several all have images of one shape.
-        image_shape: (C, H, W) of its images.
-        classes: those that are drawn of a generator that takes labels.
+        artist: the generator.
     """
 
     num_images: int
@@ -43,27 +55,28 @@ class Motif(ABC):
     num_shown: int
     """Images in each frame."""
 
-    def __init__(self, generator: nn.Module, image_shape: Sequence[int], classes: Sequence[int]) -> None:
-        self.at_once = at_once(image_shape)
-        self.classes = classes if takes_labels(generator) else [0]
+    def __init__(self, artist: Artist) -> None:
+        self.artist = artist
+        self.at_once = at_once(artist.image_shape)
+        self.classes = artist.classes if takes_labels(artist.generator) else [0]
 
     @abstractmethod
-    def images(self, generator: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
+    def images(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All images (B, C, H, W), bytes, and their labels (B,), batch by batch."""
 
     @abstractmethod
-    def picture(self, generator: nn.Module) -> Tensor:
+    def picture(self) -> Tensor:
         """All images in one picture (3, H', W')."""
 
-    def frames(self, generator: nn.Module) -> Iterator[Tensor]:
+    def frames(self) -> Iterator[Tensor]:
         """Pictures (3, H', W') one after the other, as a film."""
-        yield self.picture(generator)
+        yield self.picture()
 
-    def drawn(self, generator: nn.Module, latent: Tensor, labels: Tensor) -> Tensor:
+    def drawn(self, latent: Tensor, labels: Tensor) -> Tensor:
         """Images (B, C, H, W), bytes, of latents (B, …) and labels (B,)."""
         parts = zip(latent.split(self.at_once), labels.split(self.at_once), strict=True)
         cpu = torch.device("cpu")
-        return torch.cat([to_uint8(generate(generator, some, of, self.at_once, cpu)) for some, of in parts])
+        return torch.cat([to_uint8(generate(self.artist.generator, some, of, self.at_once, cpu)) for some, of in parts])
 
 
 class Samples(Motif):
@@ -77,14 +90,12 @@ class Samples(Motif):
 
     def __init__(
         self,
-        generator: nn.Module,
-        image_shape: Sequence[int],
-        classes: Sequence[int],
+        artist: Artist,
         num_samples: int | None,
         seed: int,
         truncation: float | None,
     ) -> None:
-        super().__init__(generator, image_shape, classes)
+        super().__init__(artist)
         self.num_images = self.num_shown = SAMPLES if num_samples is None else num_samples
         self.seed = seed
         self.truncation = truncation
@@ -92,13 +103,13 @@ class Samples(Motif):
     def __str__(self) -> str:
         return counted(self.num_images, "sample")
 
-    def images(self, generator: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-        latents = Latents(generator, self.seed, self.truncation)
-        for labels in labels_to_draw(generator, self.num_images, self.classes).split(self.at_once):
-            yield self.drawn(generator, latents.draw(len(labels)), labels), labels
+    def images(self) -> Iterator[tuple[Tensor, Tensor]]:
+        latents = Latents(self.artist.generator, self.seed, self.truncation)
+        for labels in labels_to_draw(self.artist.generator, self.num_images, self.classes).split(self.at_once):
+            yield self.drawn(latents.draw(len(labels)), labels), labels
 
-    def picture(self, generator: nn.Module) -> Tensor:
-        images, labels = map(torch.cat, zip(*self.images(generator), strict=True))
+    def picture(self) -> Tensor:
+        images, labels = map(torch.cat, zip(*self.images(), strict=True))
         return grid_of_classes(images, labels, columns=max(1, round(self.num_images**0.5)))
 
 
@@ -117,9 +128,7 @@ class Walk(Motif):
 
     def __init__(
         self,
-        generator: nn.Module,
-        image_shape: Sequence[int],
-        classes: Sequence[int],
+        artist: Artist,
         stops: int,
         steps: int | None,
         num_walks: int | None,
@@ -127,7 +136,7 @@ class Walk(Motif):
         truncation: float | None,
         closed: bool,
     ) -> None:
-        super().__init__(generator, image_shape, classes)
+        super().__init__(artist)
         self.stops = stops
         self.steps = steps or (STEPS_IN_A_FILM if closed else STEPS_ON_A_STRIP)
         self.num_shown = max(WALKS, len(self.classes)) if num_walks is None else num_walks
@@ -140,26 +149,26 @@ class Walk(Motif):
     def __str__(self) -> str:
         return f"{counted(self.num_shown, 'walk')} through {self.stops} latents"
 
-    def images(self, generator: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-        latents = Latents(generator, self.seed, self.truncation)
+    def images(self) -> Iterator[tuple[Tensor, Tensor]]:
+        latents = Latents(self.artist.generator, self.seed, self.truncation)
         walks_at_once = max(1, self.at_once // self.num_frames)
-        for labels in labels_to_draw(generator, self.num_shown, self.classes).split(walks_at_once):
-            rows = torch.stack([*self._walk(generator, latents, len(labels))], dim=1).flatten(0, 1)
+        for labels in labels_to_draw(self.artist.generator, self.num_shown, self.classes).split(walks_at_once):
+            rows = torch.stack([*self._walk(latents, len(labels))], dim=1).flatten(0, 1)
             all_labels = labels.repeat_interleave(self.num_frames)
-            yield self.drawn(generator, rows, all_labels), all_labels
+            yield self.drawn(rows, all_labels), all_labels
 
-    def picture(self, generator: nn.Module) -> Tensor:
-        return grid(torch.cat([images for images, _ in self.images(generator)]), columns=self.num_frames)
+    def picture(self) -> Tensor:
+        return grid(torch.cat([images for images, _ in self.images()]), columns=self.num_frames)
 
-    def frames(self, generator: nn.Module) -> Iterator[Tensor]:
-        labels = labels_to_draw(generator, self.num_shown, self.classes)
+    def frames(self) -> Iterator[Tensor]:
+        labels = labels_to_draw(self.artist.generator, self.num_shown, self.classes)
         columns = square_columns(self.num_shown)
-        for latent in self._walk(generator, Latents(generator, self.seed, self.truncation), self.num_shown):
-            yield grid_of_classes(self.drawn(generator, latent, labels), labels, columns)
+        for latent in self._walk(Latents(self.artist.generator, self.seed, self.truncation), self.num_shown):
+            yield grid_of_classes(self.drawn(latent, labels), labels, columns)
 
-    def _walk(self, generator: nn.Module, latents: Latents, number: int) -> Iterator[Tensor]:
+    def _walk(self, latents: Latents, number: int) -> Iterator[Tensor]:
         stops = latents.draw(number * self.stops).unflatten(0, (number, self.stops)).transpose(0, 1)
-        return walk(stops, self.steps, between(generator), self.closed)
+        return walk(stops, self.steps, between(self.artist.generator), self.closed)
 
 
 class Plane(Motif):
@@ -173,14 +182,12 @@ class Plane(Motif):
 
     def __init__(
         self,
-        generator: nn.Module,
-        image_shape: Sequence[int],
-        classes: Sequence[int],
+        artist: Artist,
         seeds: Sequence[int],
         steps: int | None,
         truncation: float | None,
     ) -> None:
-        super().__init__(generator, image_shape, classes)
+        super().__init__(artist)
         self.seeds = seeds
         self.steps = steps or STEPS_ON_A_PLANE
         self.truncation = truncation
@@ -189,12 +196,12 @@ class Plane(Motif):
     def __str__(self) -> str:
         return f"{counted(len(self.classes), 'plane')} of the seeds {', '.join(map(str, self.seeds))}"
 
-    def images(self, generator: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-        corners = torch.cat([Latents(generator, seed, self.truncation).draw(1) for seed in self.seeds])
-        latent = plane(corners, self.steps, between(generator))
+    def images(self) -> Iterator[tuple[Tensor, Tensor]]:
+        corners = torch.cat([Latents(self.artist.generator, seed, self.truncation).draw(1) for seed in self.seeds])
+        latent = plane(corners, self.steps, between(self.artist.generator))
         for label in self.classes:
             labels = torch.full((len(latent),), label)
-            yield self.drawn(generator, latent, labels), labels
+            yield self.drawn(latent, labels), labels
 
-    def picture(self, generator: nn.Module) -> Tensor:
-        return beside([grid(images, columns=self.steps + 1) for images, _ in self.images(generator)])
+    def picture(self) -> Tensor:
+        return beside([grid(images, columns=self.steps + 1) for images, _ in self.images()])

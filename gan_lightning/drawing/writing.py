@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.drawing.films import check_film, save_film
 from gan_lightning.drawing.forms import ARRAYS, FILMS, PICTURE
 from gan_lightning.drawing.latents import Latents
-from gan_lightning.drawing.layouts import beside, enlarged
+from gan_lightning.drawing.layouts import beside, enlarged, of_one_size
 from gan_lightning.drawing.many import save_folder, save_npz
-from gan_lightning.drawing.motifs import Motif, Samples
+from gan_lightning.drawing.motifs import Artist, Motif, Samples
 from gan_lightning.drawing.pictures import MOST_PIXELS, captioned, save_png
 from gan_lightning.errors import UserError
 from gan_lightning.players.protocol import takes_labels
@@ -24,18 +23,6 @@ FRAME = 256
 """Pixels that the shorter side of a film's frame has at least, about."""
 DELAY = 2
 """Seconds after which a bar is shown."""
-
-
-class Artist(NamedTuple):
-    """A generator, and which one it is."""
-
-    path: Path
-    """Of its checkpoint."""
-    generator: nn.Module
-    image_shape: Sequence[int]
-    """(C, H, W) of its images."""
-    classes: Sequence[int]
-    """Those that are drawn, if it takes labels."""
 
 
 def check_alike(artists: Sequence[Artist]) -> None:
@@ -58,78 +45,78 @@ def check_alike(artists: Sequence[Artist]) -> None:
                 )
 
 
-def check_size(motif: Motif, artists: Sequence[Artist], output: Path, form: str) -> None:
-    """See that a form can hold what it is to show.
+def check_size(motifs: Sequence[Motif], output: Path, form: str) -> None:
+    """See that a form can hold what it is to show, of one generator or of several.
 
     Raises:
         UserError: if it cannot.
     """
-    is_film, moves = form in FILMS, motif.num_frames > 1
-    if is_film and not moves and len(artists) == 1:
+    first, is_film, moves = motifs[0], form in FILMS, motifs[0].num_frames > 1
+    if is_film and not moves and len(motifs) == 1:
         raise UserError(f"{output} is a film, in which nothing would move; take a walk, walk=8, or several checkpoints")
-    _, height, width = artists[0].image_shape
-    shown = (motif.num_shown if is_film else motif.num_images) * (1 if is_film and not moves else len(artists))
+    _, height, width = first.artist.image_shape
+    each = [motif.num_shown if is_film else motif.num_images for motif in motifs]
+    shown = max(each) if is_film and not moves else sum(each)
     pixels = shown * (height + 2) * (width + 2)
-    one_by_one = not is_film and form != PICTURE and isinstance(motif, Samples)
+    one_by_one = not is_film and form != PICTURE and isinstance(first, Samples)
     if pixels > MOST_PIXELS and not one_by_one:
-        right = "a folder or an .npz takes any number of samples" if isinstance(motif, Samples) else "draw fewer"
+        right = "a folder or an .npz takes any number of samples" if isinstance(first, Samples) else "draw fewer"
         raise UserError(
             f"{counted(shown, 'image')} of {height} × {width} are too many for a picture, of at most"
             f" {MOST_PIXELS:,} pixels; {right}"
         )
     if is_film:
-        check_film(form, motif.num_frames if moves else len(artists), max(pixels, FRAME**2))
+        check_film(form, first.num_frames if moves else len(motifs), max(pixels, FRAME**2))
 
 
-def write(motif: Motif, artists: Sequence[Artist], output: Path, form: str) -> str:
+def write(motifs: Sequence[Motif], output: Path, form: str) -> str:
     """Draw and write, with a bar where it takes long; of several generators pictures side by side, or, in a film in
     which nothing else moves, one after the other.
 
     Returns:
         What was written, in words.
     """
-    what = str(motif)
+    first = motifs[0]
     if form == PICTURE:
-        bar = tqdm(artists, unit="checkpoint", delay=DELAY, leave=False)
-        save_png(_beside([motif.picture(artist.generator) for artist in bar], artists), output)
-        return what
+        bar = tqdm(motifs, unit="checkpoint", delay=DELAY, leave=False)
+        save_png(_beside([motif.picture() for motif in bar], motifs), output)
+        return str(first)
     if form in FILMS:
-        moves = motif.num_frames > 1
-        lasting = [1] * motif.num_frames if moves else [TICKS] * (len(artists) - 1) + [LAST_TICKS]
-        frames = _moving(motif, artists) if moves else _one_after_the_other(motif, artists)
+        moves = first.num_frames > 1
+        lasting = [1] * first.num_frames if moves else [TICKS] * (len(motifs) - 1) + [LAST_TICKS]
+        frames = _side_by_side(motifs) if moves else _one_after_the_other(motifs)
         save_film(output, tqdm(frames, total=len(lasting), unit="frame", delay=DELAY, leave=False), lasting)
-        return f"{counted(len(lasting), 'frame')} of {what}"
-    (artist,) = artists
-    labelled = takes_labels(artist.generator)
+        return f"{counted(len(lasting), 'frame')} of {first}"
+    labelled = takes_labels(first.artist.generator)
     if form == ARRAYS:
-        save_npz(output, _batches(motif, artist), (motif.num_images, *artist.image_shape), labelled)
+        save_npz(output, _batches(first), (first.num_images, *first.artist.image_shape), labelled)
     else:
-        save_folder(output, _batches(motif, artist), motif.num_images, labelled)
-    return what
+        save_folder(output, _batches(first), first.num_images, labelled)
+    return str(first)
 
 
-def _batches(motif: Motif, artist: Artist) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(motif: Motif) -> Iterator[tuple[Tensor, Tensor]]:
     with tqdm(total=motif.num_images, unit="image", unit_scale=True, delay=DELAY, leave=False) as bar:
-        for images, labels in motif.images(artist.generator):
+        for images, labels in motif.images():
             yield images, labels
             bar.update(len(images))
 
 
-def _moving(motif: Motif, artists: Sequence[Artist]) -> Iterator[Tensor]:
-    for pictures in zip(*(motif.frames(artist.generator) for artist in artists), strict=True):
-        yield _beside([enlarged(picture, FRAME) for picture in pictures], artists)
+def _side_by_side(motifs: Sequence[Motif]) -> Iterator[Tensor]:
+    for pictures in zip(*(motif.frames() for motif in motifs), strict=True):
+        yield _beside([enlarged(picture, FRAME) for picture in pictures], motifs)
 
 
-def _one_after_the_other(motif: Motif, artists: Sequence[Artist]) -> Iterator[Tensor]:
-    captions = names([artist.path for artist in artists])
-    for artist, caption in zip(artists, captions, strict=True):
-        yield captioned(enlarged(motif.picture(artist.generator), FRAME), caption)
+def _one_after_the_other(motifs: Sequence[Motif]) -> Iterator[Tensor]:
+    pictures = zip(motifs, names([motif.artist.path for motif in motifs]), strict=True)
+    # All at once, for their sizes: a class a row needs another than a grid, and a long name widens a small one.
+    yield from of_one_size([captioned(enlarged(motif.picture(), FRAME), name) for motif, name in pictures])
 
 
-def _beside(pictures: Sequence[Tensor], artists: Sequence[Artist]) -> Tensor:
-    if len(artists) == 1:
+def _beside(pictures: Sequence[Tensor], motifs: Sequence[Motif]) -> Tensor:
+    if len(motifs) == 1:
         return pictures[0]
-    captions = names([artist.path for artist in artists])
+    captions = names([motif.artist.path for motif in motifs])
     return beside([captioned(picture, name) for picture, name in zip(pictures, captions, strict=True)])
 
 
