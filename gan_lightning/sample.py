@@ -206,14 +206,16 @@ def _project(photo: "Tensor", artist: "Artist", of_training: dict[str, Any], set
 
 def _training_images(of_training: dict[str, Any], settings: DictConfig) -> "Tensor | None":
     """What the generator was trained on, (N, C, H, W), bytes; None where it is not to be had, and a line says why."""
+    folder = {"data_dir": str(settings.data_dir)} if "data_dir" in of_training["dataset"] else {}
     try:
-        check_trust(of_training, ["dataset"], as_list(settings.trust))
-        data = build_dataset({**of_training, "dataset": of_training["dataset"] | {"data_dir": str(settings.data_dir)}})
-        if hasattr(data, "missing") and data.missing():  # to download it is for a training
-            raise UserError(f"{data.title} is not in {settings.data_dir}; data_dir=… says where it is")
-        data.prepare_data()
-        return data.split(train=True)[0][: data.num_train_images]
-    except (UserError, OSError, ValueError) as reason:
+        with user_mistakes():
+            check_trust(of_training, ["dataset"], as_list(settings.trust))
+            data = build_dataset({**of_training, "dataset": of_training["dataset"] | folder})
+            if hasattr(data, "missing") and data.missing():  # to download it is for a training
+                raise UserError(f"{data.title} is not in {settings.data_dir}; data_dir=… says where it is")
+            data.prepare_data()
+            return data.split(train=True)[0][: data.num_train_images]
+    except UserError as reason:
         print(f"without the nearest training image: {one_line(reason)}")
         return None
 

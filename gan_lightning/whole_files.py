@@ -48,10 +48,14 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, durable: bool = True) -> Iterator[Path]:
     """A new folder to fill that appears under its name only when it is complete; where there is one, it must be empty.
 
     It is filled beside that name and renamed; whatever goes wrong before leaves nothing. The folders above it are made.
+
+    Args:
+        path: of the folder.
+        durable: whether each file is brought to the disk, which takes a while for thousands of them.
 
     Raises:
         OSError: if it cannot be written, or what has the name is no empty folder; its `filename` is `path`.
@@ -60,6 +64,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         unfinished.mkdir(parents=True)
         yield unfinished
+        for file in unfinished.rglob("*") if durable else ():
+            if file.is_file():
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())
         unfinished.replace(path)
         _sync(path.parent)
     except OSError as reason:

@@ -29,7 +29,7 @@ def save_folder(path: Path, batches: Batches, number: int, labelled: bool) -> No
     _check_room(path, number, SMALLEST_FILE)
     digits = len(str(number - 1))
     written = 0
-    with whole_folder(path) as folder:
+    with whole_folder(path, durable=False) as folder:
         for images, labels in batches:
             for image, label in zip(images, labels.tolist(), strict=True):
                 home = folder / str(label) if labelled else folder
