@@ -218,8 +218,9 @@ def _draw_neighbours(subject: "Subject", reference: "Reference", path: Path) -> 
     """Samples, each beside its nearest training image."""
     import torch
 
+    from gan_lightning.drawing.layouts import grid
+    from gan_lightning.drawing.pictures import save_png
     from gan_lightning.measures.memorisation import nearest_neighbours
-    from gan_lightning.players.sampling import grid, save_png
 
     samples = subject.images.pixels[:PAIRS]
     nearest = nearest_neighbours(subject.images.vectors[:PAIRS], reference.training.vectors).nearest

@@ -17,7 +17,18 @@ from gan_lightning.paths import PACKAGE
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, YAMLError, OSError)
 """What ends in one line: settings that do not compose, or that cannot be; a file that cannot be used."""
 LIBRARIES = {
-    *("PIL", "antlr4", "cloudpickle", "filelock", "fsspec", "hydra", "jinja2", "lightning", "lightning_utilities"),
+    *(
+        "PIL",
+        "antlr4",
+        "av",
+        "cloudpickle",
+        "filelock",
+        "fsspec",
+        "hydra",
+        "jinja2",
+        "lightning",
+        "lightning_utilities",
+    ),
     *("matplotlib", "mlxtend", "numpy", "omegaconf", "optuna", "pip", "setuptools", "tensorboard", "torch"),
     *("torchmetrics", "torchvision", "tqdm", "yaml"),
 }

@@ -5,6 +5,7 @@ import errno
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -44,6 +45,37 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path, durable: bool = True) -> Iterator[Path]:
+    """A new folder to fill that appears under its name only when it is complete; where there is one, it must be empty.
+
+    It is filled beside that name and renamed; whatever goes wrong before leaves nothing. The folders above it are made.
+
+    Args:
+        path: of the folder.
+        durable: whether each file is brought to the disk, which takes a while for thousands of them.
+
+    Raises:
+        OSError: if it cannot be written, or what has the name is no empty folder; its `filename` is `path`.
+    """
+    unfinished = unfinished_name(path)
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        for file in unfinished.rglob("*") if durable else ():
+            if file.is_file():
+                with file.open("rb") as written:
+                    os.fsync(written.fileno())
+        unfinished.replace(path)
+        _sync(path.parent)
+    except OSError as reason:
+        if reason.errno is None:  # a library's answer to what it was to write
+            raise
+        raise OSError(reason.errno, reason.strerror, str(path)) from reason
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -113,6 +113,14 @@ def test_feature_spaces_know_data_but_not_the_players(file: str) -> None:
     assert uses(file, "gan_lightning") == uses(file, *ours("features", "data", "errors.py", "whole_files.py"))
 
 
+@pytest.mark.parametrize("file", within("drawing/"))
+def test_drawing_asks_players_and_knows_neither_training_nor_settings(file: str) -> None:
+    known = ours("drawing", "players", "data/pixels.py", "measures/memorisation.py")
+    known += ours("errors.py", "wording.py", "whole_files.py")
+    assert uses(file, "gan_lightning") == uses(file, *known)
+    assert not libraries(file) & {"lightning", "matplotlib", "torchvision"}  # which take seconds to import
+
+
 @pytest.mark.parametrize("file", within("data/"))
 def test_data_knows_nothing_of_the_players(file: str) -> None:
     assert uses(file, "gan_lightning") == uses(file, *ours("data", "errors.py", "whole_files.py", "wording.py"))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gan_lightning.loop.checkpoint_files import WholeCheckpoints
-from gan_lightning.whole_files import UNFINISHED, remove_unfinished, whole_file, write_text
+from gan_lightning.whole_files import UNFINISHED, remove_unfinished, whole_file, whole_folder, write_text
 
 
 def test_what_goes_wrong_leaves_what_was_there(tmp_path: Path) -> None:
@@ -19,6 +19,22 @@ def test_what_goes_wrong_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(TypeError), whole_file(path) as file:
         file.writelines([b"half", "text"])  # type: ignore[list-item]
     assert [each.read_text() for each in path.parent.iterdir()] == ["before"]
+
+
+def test_a_folder_is_there_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "above" / "folder"
+    with pytest.raises(AttributeError), whole_folder(path) as folder:
+        write_text(folder / "below" / "file.txt", 1)  # type: ignore[arg-type]
+    assert not [*path.parent.iterdir()]
+    with whole_folder(path) as folder:
+        write_text(folder / "below" / "file.txt", "whole")
+        assert not path.exists()
+    assert (path / "below" / "file.txt").read_text() == "whole"
+    with pytest.raises(OSError, match="not empty") as refused, whole_folder(path) as folder:
+        write_text(folder / "file.txt", "other")
+    assert refused.value.filename == str(path)
+    assert [each.name for each in path.parent.iterdir()] == ["folder"]
+    assert [each.name for each in path.iterdir()] == ["below"]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill here")

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gan_lightning.callbacks.picture import Picture
+from gan_lightning.drawing.layouts import grid_of_classes
 from gan_lightning.errors import whole_number
 from gan_lightning.players.protocol import takes_labels
-from gan_lightning.players.sampling import draw, grid_of_classes, labels_to_draw
+from gan_lightning.players.sampling import draw, labels_to_draw
 from gan_lightning.whole_files import whole_file
 
 

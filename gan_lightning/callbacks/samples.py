@@ -6,8 +6,10 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
+from gan_lightning.drawing.layouts import grid_of_classes
+from gan_lightning.drawing.pictures import save_png
 from gan_lightning.errors import whole_number
-from gan_lightning.players.sampling import draw, grid_of_classes, labels_to_draw, save_png
+from gan_lightning.players.sampling import draw, labels_to_draw
 
 
 class Samples(Callback):
