@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig
 
-from gan_lightning.checkpoints import check_trust, has_average, read_checkpoint, trained_player
+from gan_lightning.checkpoints import check_trust, has_average, last_of, read_checkpoint, trained_player
 from gan_lightning.cli import as_list, entry_point
 from gan_lightning.errors import UserError, whole_number
 from gan_lightning.mistakes import user_mistakes
-from gan_lightning.paths import LAST_CHECKPOINT
 from gan_lightning.wording import counted
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def main(settings: DictConfig) -> None:
     if output.suffix != ".png" or output.is_dir():
         right = output.with_suffix(".png") if output.suffix else output / "samples.png"
         raise UserError(f"output must be the file of a picture, such as {right}, not {settings.output}")
-    checkpoint = read_checkpoint(str(path / "checkpoints" / LAST_CHECKPOINT if path.is_dir() else path))
+    checkpoint = read_checkpoint(str(last_of(path)))
     check_trust(checkpoint["hyper_parameters"], ["generator"], as_list(settings.trust))
 
     import torch  # not needed for --help and mistyped keys

@@ -5,6 +5,7 @@ import errno
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -44,6 +45,31 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill with files that appears under its name only when it is complete; those above it are made.
+
+    Raises:
+        OSError: if it cannot be written, or something has its name by then; its `filename` is `path`.
+    """
+    unfinished = unfinished_name(path)
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        for file in unfinished.iterdir():
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+        _sync(unfinished)
+        unfinished.rename(path)
+        _sync(path.parent)
+    except OSError as reason:
+        if reason.errno is None:  # a library's answer to what it was to write
+            raise
+        raise OSError(reason.errno, reason.strerror, str(path)) from reason
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gan_lightning"
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
-ENTRY_POINTS = {"train.py", "sample.py", "evaluate.py", "report.py"}
+ENTRY_POINTS = {"train.py", "sample.py", "evaluate.py", "export.py", "report.py"}
 KNOW_HYDRA = ENTRY_POINTS | {"cli.py", "settings.py", "building.py", "mistakes.py"}
 MATHEMATICS = {
     *("losses.py", "objectives.py", "penalties.py", "augmentation.py", "averaging.py", "schedules.py", "adam.py"),
