@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("safetensors", "onnx", "torch_export")
 SHOWN = 64
-"""Samples in the picture."""
+"""Samples in the picture, at most."""
 
 
 @entry_point("export")
@@ -54,8 +54,10 @@ def main(settings: DictConfig) -> None:
         weights = which_weights(settings.weights, has_average(checkpoint))
         generator = trained_generator(checkpoint, weights)
         config = config_of(checkpoint, epochs_of(checkpoint), weights, _measured(settings, checkpoint, weights))
-    labels = labels_to_draw(generator, SHOWN, range(generator.num_classes))
-    images = generator.draw(SHOWN)
+    kinds = generator.num_classes if generator.conditional else 1
+    num_samples = SHOWN // kinds * kinds or SHOWN  # as many of each, if there is one of each
+    labels = labels_to_draw(generator, num_samples, range(generator.num_classes))
+    images = generator.draw(num_samples)
     with whole_folder(output) as folder:
         write_json(folder / CONFIG, config)
         write_text(

@@ -49,20 +49,18 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill with files that appears under its name only when it is complete; those above it are made.
+    """A new folder to fill that appears under its name only when it is complete; where there is one, it must be empty.
+
+    It is filled beside that name and renamed; whatever goes wrong before leaves nothing. The folders above it are made.
 
     Raises:
-        OSError: if it cannot be written, or something has its name by then; its `filename` is `path`.
+        OSError: if it cannot be written, or what has the name is no empty folder; its `filename` is `path`.
     """
     unfinished = unfinished_name(path)
     try:
         unfinished.mkdir(parents=True)
         yield unfinished
-        for file in unfinished.iterdir():
-            with file.open("rb") as written:
-                os.fsync(written.fileno())
-        _sync(unfinished)
-        unfinished.rename(path)
+        unfinished.replace(path)
         _sync(path.parent)
     except OSError as reason:
         if reason.errno is None:  # a library's answer to what it was to write

@@ -118,6 +118,15 @@ def test_data_knows_nothing_of_the_players(file: str) -> None:
     assert uses(file, "gan_lightning") == uses(file, *ours("data", "errors.py"))
 
 
+@pytest.mark.parametrize("file", within("exporting/"))
+def test_what_is_exported_is_a_generator_that_was_loaded(file: str) -> None:
+    known = ours("exporting", "loading.py", "checkpoints.py", "averaging.py", "measures/metrics.py", "settings.py")
+    others = ours("errors.py", "whole_files.py", "wording.py")
+    assert uses(file, "gan_lightning") - {"gan_lightning.__version__"} == uses(file, *known, *others)
+    if file == "exporting/folder.py":  # checkpoints are read with it
+        assert not uses(file, *ours("loading.py", "checkpoints.py"))
+
+
 @pytest.mark.parametrize("file", within("callbacks/"))
 def test_callbacks_find_what_others_found_out_in_the_history(file: str) -> None:
     others = [

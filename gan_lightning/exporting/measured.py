@@ -20,7 +20,8 @@ def measured_by_training(checkpoint: dict[str, Any], weights: str) -> dict[str, 
     """
     callbacks = checkpoint["hyper_parameters"].get("callbacks")
     evaluation = callbacks.get("evaluation") if isinstance(callbacks, dict) else None
-    results = read_json(Path(checkpoint["path"]).parent.parent / FILE)
+    folder = Path(checkpoint["path"]).parent
+    results = read_json(folder.parent / FILE) if folder.name == "checkpoints" else None
     if not isinstance(evaluation, dict) or results is None or results.get("epochs") != epochs_of(checkpoint):
         return None
     if which_weights(evaluation.get("weights"), has_average(checkpoint)) != weights:

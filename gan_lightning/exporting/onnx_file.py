@@ -1,16 +1,13 @@
 """A generator as an ONNX file."""
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from gan_lightning.errors import UserError, one_line
-from gan_lightning.exporting.program import traced
+from gan_lightning.exporting.program import quiet, traced
 from gan_lightning.loading import TrainedGenerator
 
 ONNX = "model.onnx"
@@ -40,7 +37,7 @@ def write_onnx(generator: TrainedGenerator, folder: Path, opset: int | None) -> 
         ) from reason
     program = traced(generator)
     names = INPUTS[: 1 + generator.conditional]
-    with _quiet():
+    with quiet():
         try:
             exported = torch.onnx.export(
                 program,
@@ -69,16 +66,3 @@ def write_onnx(generator: TrainedGenerator, folder: Path, opset: int | None) -> 
         return torch.from_numpy(images)
 
     return run
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what the exporter and its converter of opsets say of their own work, some of it tracebacks."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

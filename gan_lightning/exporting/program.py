@@ -1,7 +1,10 @@
 """A generator as a program of torch.export: what it computes, without the classes that it is made of."""
 
+import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import torch
@@ -23,7 +26,8 @@ def traced(generator: TrainedGenerator) -> ExportedProgram:
     """
     given = inputs(generator, 2)
     try:
-        program = torch.export.export(generator, given, dynamic_shapes=({0: Dim("batch")},) * len(given))
+        with quiet():
+            program = torch.export.export(generator, given, dynamic_shapes=({0: Dim("batch")},) * len(given))
     except Exception as reason:  # tracing fails in as many ways as there are networks
         kind = type(generator.network)
         said = (str(reason).strip().splitlines() or [type(reason).__name__])[0]
@@ -43,8 +47,20 @@ def write_program(generator: TrainedGenerator, folder: Path) -> Callable[..., Te
         UserError: if the network cannot be traced.
     """
     path = folder / PROGRAM
-    with warnings.catch_warnings():
-        # torch's doubts of weights that do not lie in memory one after the other, for other devices than a CPU.
-        warnings.filterwarnings("ignore", "No complete tensor found in the group", UserWarning)
-        torch.export.save(traced(generator), path)
-    return torch.export.load(path).module()
+    program = traced(generator)
+    with quiet():
+        torch.export.save(program, path)
+        return torch.export.load(path).module()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what torch and the converter of opsets say to their developers, some of it tracebacks."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
