@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_lightning.building import build_player, locate, target_of
 from gan_lightning.errors import UserError, true_or_false, whole_number
+from gan_lightning.exporting.folder import exported_folder, read_exported
 from gan_lightning.mistakes import LIBRARIES
 from gan_lightning.paths import LAST_CHECKPOINT, ONE_BEFORE, expand, with_numbers
 from gan_lightning.settings import as_of_today
@@ -47,7 +48,8 @@ class DamagedError(UserError):
 def find_checkpoints(ckpt: Any) -> list[Path]:
     """The checkpoints that paths stand for, one or a list: files, folders of runs or sweeps, and patterns of these.
 
-    A run's folder stands for its last checkpoint, any other folder for the last one of every run below it.
+    A run's folder stands for its last checkpoint, that of an exported generator for itself, any other folder for the
+    last one of every run below it.
 
     Raises:
         UserError: if one of them stands for none.
@@ -70,12 +72,21 @@ def find_checkpoints(ckpt: Any) -> list[Path]:
 
 
 def _runs_in(folder: Path) -> list[Path]:
+    if exported_folder(folder) is not None:
+        return [folder]
     last = folder / "checkpoints" / LAST_CHECKPOINT
     return [last] if last.exists() else sorted(folder.glob(f"**/checkpoints/{LAST_CHECKPOINT}"), key=with_numbers)
 
 
+def last_of(path: Path) -> Path:
+    """The checkpoint that a path stands for: of a run's folder its last one."""
+    return path / "checkpoints" / LAST_CHECKPOINT if path.is_dir() and exported_folder(path) is None else path
+
+
 def read_checkpoint(path: str) -> dict[str, Any]:
     """A checkpoint of this project, read as data: nothing in the file is run.
+
+    The folder of an exported generator is one, too, which has nothing but the generator.
 
     In place of a run's last one that is damaged it is the one before, if that was kept; a line says so. Under `path` it
     has the path of the file that was read.
@@ -96,25 +107,13 @@ def read_checkpoint(path: str) -> dict[str, Any]:
 
 
 def _read(path: str) -> dict[str, Any]:
-    import torch  # not needed to find the configuration
-
-    if not Path(path).is_file():
-        raise UserError(f"there is no checkpoint at {path}; a run leaves its own in checkpoints/last.ckpt")
-    damaged = DamagedError(f"{path} is not a checkpoint, or it is damaged")
+    exported = exported_folder(Path(path))
     try:
-        if not _is_whole(path):
-            raise damaged
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as reason:
-        raise UserError(f"cannot read {path}: {reason.strerror}") from reason
-    except Exception as reason:  # torch raises many kinds, depending on where the file stops making sense
-        if isinstance(reason, MemoryError) or "allocate memory" in str(reason):
-            raise UserError(f"there is too little memory for {path}") from reason
-        raise damaged from reason
-    try:
+        checkpoint = _load(path) if exported is None else read_exported(exported)
         if not (isinstance(checkpoint, dict) and isinstance(checkpoint["state_dict"], dict)):
             raise TypeError
-        _check_size(checkpoint, Path(path).stat().st_size)
+        if exported is None:  # JSON has nothing that is held twice
+            _check_size(checkpoint, Path(path).stat().st_size)
         # Until there were others, all data sets had ten classes, and all logits were log-odds.
         # By way of JSON, which knows nothing but dicts, lists, numbers and text, and nothing that holds itself.
         facts = {"num_classes": 10, "log_odds": True, **json.loads(json.dumps(checkpoint["hyper_parameters"]))}
@@ -127,6 +126,24 @@ def _read(path: str) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError):
         raise DamagedError(f"{path} is not a checkpoint of this project") from None
     return checkpoint
+
+
+def _load(path: str) -> Any:
+    import torch  # not needed to find the configuration
+
+    if not Path(path).is_file():
+        raise UserError(f"there is no checkpoint at {path}; a run leaves its own in checkpoints/last.ckpt")
+    damaged = DamagedError(f"{path} is not a checkpoint, or it is damaged")
+    try:
+        if not _is_whole(path):
+            raise damaged
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as reason:
+        raise UserError(f"cannot read {path}: {reason.strerror}") from reason
+    except Exception as reason:  # torch raises many kinds, depending on where the file stops making sense
+        if isinstance(reason, MemoryError) or "allocate memory" in str(reason):
+            raise UserError(f"there is too little memory for {path}") from reason
+        raise damaged from reason
 
 
 def _is_whole(path: str) -> bool:
@@ -224,6 +241,10 @@ def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw"
     prefix = AVERAGE if weights == "ema" else f"{player}."
     named = checkpoint["state_dict"].items()
     state = {name.removeprefix(prefix): weight for name, weight in named if name.startswith(prefix)}
+    if not state and prefix == "generator." and has_average(checkpoint):
+        raise UserError(
+            f"weights=raw asks for those of the last step, and {checkpoint['path']} has their average alone"
+        )
     where = f"{checkpoint['path']}: {prefix.removesuffix('.')}"
     if all(_is_below(target, (OURS[player], LAYERS)) for target in _targets(settings["model"][player], player)):
         # First without memory, of which sizes that cannot be would take any amount.

@@ -21,6 +21,7 @@ from gan_lightning.checkpoints import (
 )
 from gan_lightning.cli import as_list, entry_point
 from gan_lightning.errors import UserError, whole_number
+from gan_lightning.exporting.folder import exported_folder
 from gan_lightning.mistakes import user_mistakes
 from gan_lightning.settings import identity, images_of
 from gan_lightning.whole_files import write_json
@@ -53,6 +54,11 @@ class Model(NamedTuple):
     """Whether the generator is given labels."""
     picture: str
     """The file name of the samples beside their nearest training images."""
+
+    @property
+    def exported(self) -> bool:
+        """Whether it is a generator alone, without its discriminator."""
+        return exported_folder(self.path) is not None
 
     @property
     def dataset(self) -> str:
@@ -89,6 +95,8 @@ def main(settings: DictConfig) -> None:
             _model(path, settings, f"neighbours_{n}.png" if len(paths) > 1 else ALONE)
             for n, path in enumerate(paths, start=1)
         ]
+        if names is not None and "equilibrium" in names and (alone := [each.path for each in models if each.exported]):
+            raise UserError(f"equilibrium asks the discriminator, and {alone[0]} is a generator alone; leave it out")
         models.sort(key=lambda model: model.dataset)
         sets = [list(of_one_set) for _, of_one_set in groupby(models, key=lambda model: model.dataset)]
         data = [_dataset(of_one_set[0].settings, measures, settings) for of_one_set in sets]
@@ -102,15 +110,17 @@ def main(settings: DictConfig) -> None:
 
 
 def _model(path: Path, settings: DictConfig, picture: str) -> Model:
-    """What is known of a checkpoint, once both its players have been made."""
+    """What is known of a checkpoint, once all its players have been made."""
     from gan_lightning.averaging import which_weights
     from gan_lightning.players.protocol import takes_labels
 
     checkpoint = read_checkpoint(str(path))
-    check_trust(checkpoint["hyper_parameters"], ["dataset", "generator", "discriminator"], as_list(settings.trust))
+    players = ["generator"] if exported_folder(path) is not None else ["generator", "discriminator"]
+    check_trust(checkpoint["hyper_parameters"], ["dataset", *players], as_list(settings.trust))
     weights = which_weights(settings.weights, has_average(checkpoint))
     conditional = takes_labels(trained_player(checkpoint, "generator", weights))
-    trained_player(checkpoint, "discriminator")
+    for player in players[1:]:
+        trained_player(checkpoint, player)
     return Model(path, checkpoint["hyper_parameters"], epochs_of(checkpoint), weights, conditional, picture)
 
 
@@ -196,19 +206,21 @@ def _evaluate(
 
 
 def _subject(model: Model, settings: DictConfig, reference: "Reference", device: "torch.device") -> "Subject":
-    """What a checkpoint's generator draws, and its discriminator."""
+    """What a checkpoint's generator draws, and its discriminator if it has one."""
     from gan_lightning.data.pixels import to_uint8
     from gan_lightning.measures.subject import Subject, check_generated
     from gan_lightning.players.sampling import generate, judged, seeded_latent
 
     checkpoint = read_checkpoint(str(model.path))
     generator = trained_player(checkpoint, "generator", model.weights).to(device)
-    discriminator = trained_player(checkpoint, "discriminator").to(device)
     latent = seeded_latent(generator, settings.num_samples, settings.seed)
     images = generate(generator, latent, reference.labels, settings.batch_size, device)
     check_generated(images)
 
-    logits = partial(judged, discriminator, batch_size=settings.batch_size, device=device)
+    logits = None
+    if not model.exported:
+        discriminator = trained_player(checkpoint, "discriminator").to(device)
+        logits = partial(judged, discriminator, batch_size=settings.batch_size, device=device)
     drawn = reference.drawn(to_uint8(images))
     num_train_images = model.settings["dataset"].get("num_train_images")
     return Subject(drawn, logits, model.settings["log_odds"], num_train_images, model.conditional)
@@ -245,8 +257,13 @@ def _means(models: list[Model], entries: list[dict[str, Any]]) -> list[dict[str,
         }
         for by_seed in together.values()
         for entries in [list(by_seed.values())]
-        for columns in [{name: [entry["metrics"][name] for entry in entries] for name in entries[0]["metrics"]}]
+        for columns in [{name: [entry["metrics"][name] for entry in entries] for name in _of_all(entries)}]
     ]
+
+
+def _of_all(entries: list[dict[str, Any]]) -> list[str]:
+    """The metrics that all entries have: an exported generator has those of a discriminator not."""
+    return [name for name in entries[0]["metrics"] if all(name in entry["metrics"] for entry in entries)]
 
 
 def _report(evaluation: dict[str, Any], seed: int) -> str:

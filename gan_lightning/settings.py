@@ -63,6 +63,17 @@ def identity(settings: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flatten(settings).items() if decides(key) in (None, AMOUNT, FACT)}
 
 
+def without_places(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings without what says where a run was, on which machine, and what was written down of it."""
+    kept: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key == "data_dir" and prefix:  # which tells that the data set takes one
+            kept[key] = "data"
+        elif decides(f"{prefix}{key}") not in (PLACE, RECORD):
+            kept[key] = without_places(value, f"{prefix}{key}.") if isinstance(value, dict) else value
+    return kept
+
+
 def images_of(settings: dict[str, Any]) -> dict[str, Any]:
     """Which images a data set has, whatever a training makes of them, flat."""
     chosen = flatten({"dataset": settings["dataset"]})
@@ -100,7 +111,7 @@ def hyperparameters(settings: dict[str, Any]) -> dict[str, Any]:
         parent, _, last = key.rpartition(".")
         if decides(key) in (None, LUCK, LENGTH, AMOUNT):
             if last == "_target_":
-                shown[parent] = value.rpartition(".")[2]
+                shown[parent] = str(value).rpartition(".")[2]
             elif not last.startswith("_"):
                 shown[key] = value
     return shown

@@ -19,6 +19,7 @@ from gan_lightning.building import compose
 from gan_lightning.checkpoints import epochs_of, is_between_epochs, processes_of, read_checkpoint
 from gan_lightning.cli import entry_point, is_first_process
 from gan_lightning.errors import UserError, number, whole_number
+from gan_lightning.exporting.folder import exported_folder
 from gan_lightning.mistakes import user_mistakes
 from gan_lightning.options import config_dirs, overrides_of_choices
 from gan_lightning.paths import ONE_BEFORE
@@ -73,6 +74,11 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
     if auto:
         settings.ckpt_path = str(_own_checkpoint(settings)) if _own_checkpoint(settings).exists() else None
     # Lightning is imported from here on, not above, because it takes seconds: --help and mistyped keys need not wait.
+    if settings.ckpt_path is not None and exported_folder(Path(str(settings.ckpt_path))) is not None:
+        raise UserError(
+            f"ckpt_path={settings.ckpt_path} is an exported generator: without a discriminator and optimizers no"
+            " training goes on; sample, evaluate and export take it as ckpt"
+        )
     checkpoint = None if settings.ckpt_path is None else read_checkpoint(str(settings.ckpt_path))
     if checkpoint is not None:
         settings.ckpt_path = checkpoint["path"]

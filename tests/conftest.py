@@ -22,10 +22,11 @@ import pytest
 import torch
 from filelock import FileLock
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision import datasets
 
 from gan_lightning import evaluate, sample, train
+from gan_lightning.building import build_player
 from gan_lightning.data.mnist5k import MNIST5k
 from gan_lightning.features.classifier import classifier_of
 
@@ -275,6 +276,24 @@ def classifiers(shared: Path) -> Path:
             patch.setattr(f"gan_lightning.features.classifier.{name}", value)
         classifier_of(MNIST5k(data_dir=str(shared)))
     return shared
+
+
+def write_checkpoint(path: Path, generator: dict[str, Any], image_shape: Sequence[int], num_classes: int) -> nn.Module:
+    """Write a checkpoint of an untrained generator of these settings, its weights and statistics all of a kind."""
+    parts = {"gan": {}, "objective": {}, "trainer": {}, "dataset": {"_target_": "gan_lightning.data.mnist5k.MNIST5k"}}
+    settings = {**parts, "model": {"generator": generator}, "seed": 0}
+    network = build_player(settings, "generator", image_shape, num_classes)
+    for weight in network.state_dict().values():
+        if weight.is_floating_point():  # some begin as zeros, which would tell nothing
+            weight.copy_(weight + 0.1 * torch.randn(weight.shape))
+    of_epoch = {"epoch_progress": {"current": {"processed": 3}}, "epoch_loop.batch_progress": {"is_last_batch": True}}
+    checkpoint = {
+        "state_dict": {f"generator.{name}": weight for name, weight in network.state_dict().items()},
+        "hyper_parameters": {**settings, "image_shape": list(image_shape), "num_classes": num_classes},
+        "loops": {"fit_loop": of_epoch},
+    }
+    torch.save(checkpoint, path)
+    return network
 
 
 def weights(checkpoint: str | Path) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gan_lightning"
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
-ENTRY_POINTS = {"train.py", "sample.py", "evaluate.py", "report.py"}
+ENTRY_POINTS = {"train.py", "sample.py", "evaluate.py", "export.py", "report.py"}
 KNOW_HYDRA = ENTRY_POINTS | {"cli.py", "settings.py", "building.py", "mistakes.py"}
 MATHEMATICS = {
     *("losses.py", "objectives.py", "penalties.py", "augmentation.py", "averaging.py", "schedules.py", "adam.py"),
@@ -124,6 +124,15 @@ def test_drawing_asks_players_and_knows_neither_training_nor_settings(file: str)
 @pytest.mark.parametrize("file", within("data/"))
 def test_data_knows_nothing_of_the_players(file: str) -> None:
     assert uses(file, "gan_lightning") == uses(file, *ours("data", "errors.py", "whole_files.py", "wording.py"))
+
+
+@pytest.mark.parametrize("file", within("exporting/"))
+def test_what_is_exported_is_a_generator_that_was_loaded(file: str) -> None:
+    known = ours("exporting", "loading.py", "checkpoints.py", "averaging.py", "measures/metrics.py", "settings.py")
+    others = ours("errors.py", "whole_files.py", "wording.py")
+    assert uses(file, "gan_lightning") - {"gan_lightning.__version__"} == uses(file, *known, *others)
+    if file == "exporting/folder.py":  # checkpoints are read with it
+        assert not uses(file, *ours("loading.py", "checkpoints.py"))
 
 
 @pytest.mark.parametrize("file", within("callbacks/"))

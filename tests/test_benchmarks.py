@@ -238,6 +238,17 @@ def test_the_table_of_networks(script: Script) -> None:
     assert rows[2].split(" | ")[3:5] == [f"{layer / 1e6:.1f}" for layer in layers]
 
 
+@pytest.mark.slow
+def test_the_table_of_exports(finished: Path, script: Script) -> None:
+    done = script("exports.py", "model=goodfellow model.generator.hidden_dim=8", str(finished))
+    assert done.exit_code == 0, done.stderr
+    *_, gray, colours, trained = [row.split(" | ") for row in done.stdout.splitlines()]
+    assert [row[1] for row in (gray, colours, trained)] == ["1 × 28 × 28", "3 × 32 × 32", "1 × 28 × 28"]
+    for _, _, weights, *others in (gray, colours, trained):
+        assert weights.startswith("0.0e+00 (")
+        assert all(float(each.split()[0]) < 1e-5 for each in others)
+
+
 @pytest.fixture
 def two_alike(shared: Path, tmp_path: Path) -> tuple[Path, Path]:
     """The folders of two runs of one epoch, copies of one another."""

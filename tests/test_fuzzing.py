@@ -20,11 +20,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy import zeros
 
-from gan_lightning import train
-from gan_lightning.checkpoints import check_trust, processes_of, read_checkpoint, trained_player
+from gan_lightning import load, train
+from gan_lightning.checkpoints import check_trust, epochs_of, processes_of, read_checkpoint, trained_player
 from gan_lightning.data.cifar10 import CIFAR10
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.errors import UserError
+from gan_lightning.exporting.card import card
+from gan_lightning.exporting.folder import config_of
+from gan_lightning.exporting.measured import measured_before
+from gan_lightning.exporting.weights import write_weights
+from gan_lightning.loading import trained_generator
 from gan_lightning.loop.checkpoint_schema import check_to_go_on
 from gan_lightning.mistakes import user_mistakes
 from gan_lightning.networks import dcgan, mlp, r3gan, sngan
@@ -33,6 +38,7 @@ from gan_lightning.reports.runs import find_runs
 from gan_lightning.settings import hyperparameters, read_settings
 from gan_lightning.sweeps.status import read_results, read_status
 from gan_lightning.sweeps.study import open_study
+from gan_lightning.whole_files import write_json
 
 MANY, FEW = (
     settings(
@@ -177,6 +183,29 @@ def test_settings_of_a_checkpoint(checkpoint: dict[str, Any], tmp_path: Path) ->
             for player in ("generator", "discriminator"):
                 check_trust(found["hyper_parameters"], [player], [])
                 trained_player(found, player)
+
+    check()
+
+
+def test_an_exported_generator(whole: Path, tmp_path: Path) -> None:
+    """Its settings and its weights: what is accepted draws."""
+    checkpoint = read_checkpoint(str(whole / "checkpoints/last.ckpt"))
+    config = config_of(checkpoint, 3, "raw", None)
+    write_json(tmp_path / "config.json", config)
+    write_weights(trained_generator(checkpoint, "raw"), tmp_path, "raw", [])
+    weights = (tmp_path / "model.safetensors").read_bytes()
+
+    @MANY
+    @given(with_changes(config), st.just(weights) | damaged(weights[:2000]).map(lambda start: start + weights[2000:]))
+    def check(changed: Any, content: bytes) -> None:
+        (tmp_path / "config.json").write_text(json.dumps(changed))
+        (tmp_path / "model.safetensors").write_bytes(content)
+        with one_clear_error():
+            found = load(tmp_path)
+            assert found.draw(2).shape == (2, *found.image_shape)
+            read = read_checkpoint(str(tmp_path))
+            again = config_of(read, epochs_of(read), "raw", measured_before(read))
+            card(again, found, "safetensors", "digits", None, None)
 
     check()
 
