@@ -120,7 +120,8 @@ def measure(
         data = dataset if isinstance(dataset, ImageDataModule) else _dataset(dataset)
         measuring = Measuring(data, measures, features, num_samples, batch_size=500)
     labels = measuring.reference.labels
-    images = generate(labels if conditional else num_samples)
+    with torch.no_grad():
+        images = generate(labels if conditional else num_samples)
     with user_mistakes():
         pixels = _pixels(torch.as_tensor(images), (num_samples, *data.image_shape), data.title)
     subject = Subject(measuring.reference.drawn(pixels), conditional=conditional)

@@ -24,8 +24,10 @@ def turned(images: Tensor, _: Tensor, random: torch.Generator) -> tuple[Tensor, 
     top, left = (int(torch.randint(length - side + 1, (), generator=random)) for length in images.shape[2:])
     square = images[:, :, top : top + side, left : left + side]
     turns = torch.randint(QUARTER_TURNS, (len(images),), generator=random)
-    ways = torch.stack([square.rot90(quarters, (2, 3)) for quarters in range(QUARTER_TURNS)])
-    return ways[turns, torch.arange(len(images))], turns
+    result = square.clone()
+    for quarters in range(1, QUARTER_TURNS):
+        result[turns == quarters] = square[turns == quarters].rot90(quarters, (2, 3))
+    return result, turns
 
 
 def rotations_of(data: ImageDataModule) -> Classifier:
