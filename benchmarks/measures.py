@@ -2,7 +2,7 @@
 
     python benchmarks/measures.py                       MNIST and CIFAR-10, 1,000 images a set
     python benchmarks/measures.py mnist5k --images 200  what needs no download
-    python benchmarks/measures.py fashion_mnist cifar10 --features rotations    as if they had no classes
+    python benchmarks/measures.py fashion_mnist cifar10 --features clusters    as if they had no classes
 
 The test images are shuffled, because the first half of MNIST's is by other writers than the second, and cut in five
 sets. One is compared with, one is damaged; it and the other three, undamaged, give the floor and how far it is from one
@@ -185,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", nargs="*", metavar="dataset", help=f"some of {', '.join(DATASETS)}")
     parser.add_argument("--images", type=int, default=1000, help="of a set; five sets are needed (default: 1000)")
-    parser.add_argument("--features", choices=["classifier", "rotations"], default="classifier", help="the space")
+    parser.add_argument("--features", choices=["classifier", "clusters"], default="classifier", help="the space")
     parser.add_argument("--folder", type=Path, default=Path("outputs/measures"), help="of what was measured")
     parser.add_argument("--data-dir", default="data", help="where the data sets and their classifiers are")
     parser.add_argument("--picture", type=Path, default=Path("outputs/measures/measures.png"))

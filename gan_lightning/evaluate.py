@@ -216,7 +216,7 @@ def _report(evaluation: dict[str, Any], seed: int) -> str:
     ]
     if features is not None:
         accuracy = features["accuracy"]
-        right_of = "quarter turns of test images" if features["name"] == "rotations" else "the test images"
+        right_of = "turned test images" if features["name"] == "clusters" else "the test images"
         right = "" if accuracy is None else f", {accuracy:.2%} of {right_of} right"
         lines.append(f"features: {features['name']} {features['fingerprint']}{right}")
     for number, mean in enumerate(means, start=1):

@@ -143,7 +143,7 @@ def test_refusals_of_a_measurement(generate: Any, settings: dict[str, Any], righ
 
 @pytest.mark.slow
 def test_what_the_page_shows_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one namespace, in the order given; `run` for its empty folder."""
+    """In one namespace, in the order given, shortened; `run` for its empty folder."""
     monkeypatch.setattr(classifier, "MIN_STEPS", 1)
     monkeypatch.setattr(classifier, "MAX_STEPS", 20)
     section = (ROOT / "conf" / "README.md").read_text().partition("## From Python")[2].partition("\n## ")[0]
@@ -151,5 +151,7 @@ def test_what_the_page_shows_runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(blocks) >= 2
     names: dict[str, Any] = {}
     for block in blocks:
-        exec(block, names)
+        exec(
+            block.replace('"trainer.max_epochs": 1', '"trainer.max_epochs": 1, "trainer.limit_train_batches": 2'), names
+        )
     assert Path("outputs/from_python/metrics.json").exists()

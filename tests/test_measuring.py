@@ -34,18 +34,18 @@ def test_a_run_and_its_evaluation_have_the_same_figures_and_none_of_classes(run:
     evaluation = ("callbacks=evaluation", "callbacks.evaluation.num_samples=200", "data_dir=data")
     outcome = run(*ONE_CLASS, *evaluation, "callbacks.evaluation.measures=null", "trainer.max_epochs=1")
     assert outcome.exit_code == 0, outcome.stderr
-    assert "rotations of digits of one class, trained once" in outcome.stderr
+    assert "clusters of digits of one class, trained once" in outcome.stderr
     results = json.loads(Path("run/metrics.json").read_text())
     outcome = run_evaluate("ckpt=run", "data_dir=data", "trust=[one_class]", "num_samples=200", "output_dir=evaluation")
     assert outcome.exit_code == 0, outcome.stderr
     (found,) = json.loads(Path("evaluation/metrics.json").read_text())["evaluations"]
     metrics = found["models"][0]["metrics"]
     assert metrics == pytest.approx({name: results[name] for name in metrics}, rel=1e-4)
-    expected = {name for measure in MEASURES["rotations"].values() for name in measure.metrics}
+    expected = {name for measure in MEASURES["clusters"].values() for name in measure.metrics}
     assert metrics.keys() == expected
     assert not expected & {name for name in OF_CLASSES for name in MEASURES["classifier"][name].metrics}
-    assert found["features"]["name"] == "rotations"
-    assert "of quarter turns of test images right" in outcome.stdout
+    assert found["features"]["name"] == "clusters"
+    assert "of turned test images right" in outcome.stdout
     # After five alternations noise is drawn, which the space tells from digits.
     assert metrics["frechet_distance"] > 3 * found["floor"]["frechet_distance"]
     assert metrics["coverage"] < found["floor"]["coverage"]
@@ -53,7 +53,7 @@ def test_a_run_and_its_evaluation_have_the_same_figures_and_none_of_classes(run:
 
 @pytest.mark.slow
 def test_what_needs_classes_is_refused_by_name(run: Run, run_evaluate: Run) -> None:
-    refused = (("measures=[modes]", "there is parzen, frechet"), ("features=classifier", "features=rotations"))
+    refused = (("measures=[modes]", "there is parzen, frechet"), ("features=classifier", "features=clusters"))
     for setting, right in refused:
         line = the_one_line(run(*ONE_CLASS, "callbacks=evaluation", f"callbacks.evaluation.{setting}"))
         assert line.startswith("error: callbacks.evaluation: ")
@@ -65,12 +65,12 @@ def test_what_needs_classes_is_refused_by_name(run: Run, run_evaluate: Run) -> N
 
 
 def test_measures_suit_the_data(tmp_path: Path) -> None:
-    kinds = ((Digits, None, "rotations"), (MNIST5k, None, "classifier"), (MNIST5k, "rotations", "rotations"))
+    kinds = ((Digits, None, "clusters"), (MNIST5k, None, "classifier"), (MNIST5k, "clusters", "clusters"))
     for kind, features, space in kinds:
         measuring = Measuring(kind(data_dir=str(tmp_path)), None, features, 200, 100)
         assert measuring.features == space
         assert measuring.measures == MEASURES[space]
-    with pytest.raises(UserError, match="frechet needs at least 129 .* there are 50"):
+    with pytest.raises(UserError, match=r"frechet needs at least 129 .* there are 50"):
         Measuring(Digits(), ["frechet"], None, 50, 100)
     with pytest.raises(ValueError, match="score is of classes"):
         Measuring(Digits(), ["frechet", "score"], None, 200, 100)
@@ -79,7 +79,7 @@ def test_measures_suit_the_data(tmp_path: Path) -> None:
 
 def test_the_usual_measures_are_those_that_there_are() -> None:
     assert tuple(measures_named("usual", "classifier")) == USUAL
-    assert tuple(measures_named("usual", "rotations")) == ("frechet", "neighbourhoods")
+    assert tuple(measures_named("usual", "clusters")) == ("frechet", "neighbourhoods")
 
 
 def test_copies_are_as_near_among_bytes_as_among_numbers_from_0_to_1() -> None:

@@ -1,7 +1,7 @@
 """A small classifier of the data set at hand: the feature space that needs no network.
 
 Trained once, from a fixed seed, by the first evaluation that needs it, and kept in the data folder. What it tells apart
-is its task: the classes of the data, or what needs none, see `rotations.py`.
+is its task: the classes of the data, or what needs none, see `clusters.py`.
 """
 
 import math
@@ -48,8 +48,10 @@ class Task(NamedTuple):
     num_classes: int
     mirrors: bool
     """Whether what the network says of an image and of its mirror image is averaged."""
+    labels: Callable[[], tuple[Tensor, Tensor]]
+    """Of the training and of the test images, (N,) and (M,)."""
     examples: Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
-    """Images (B, C, H, W), labels (B,) and random numbers to what the network is shown and what it should say of it."""
+    """Images (B, C, H, W), their labels (B,) and random numbers to what the network is shown and should say of it."""
     made_from: tuple[Tensor, ...]
     """What decides its weights, beside the recipe: networks of other images are not taken for them."""
     suffix: str = ""
@@ -151,7 +153,8 @@ def train_network(data: ImageDataModule, task: Task) -> Classifier:
     Torch's global random numbers are left as they are. The same machine with the same number of threads trains the
     same weights, bit for bit.
     """
-    images, labels = data.split(train=True)
+    images = data.split(train=True)[0]
+    labels = task.labels()[0]
     network = _untrained(data, task)
     random = torch.Generator().manual_seed(SEED)
     typical = images[:: math.ceil(images.numel() / MOST_NUMBERS)]
@@ -180,13 +183,16 @@ def train_network(data: ImageDataModule, task: Task) -> Classifier:
 
 def classifier_of(data: ImageDataModule) -> Classifier:
     """The classifier of a data set's classes, its accuracy the share of the test images it classifies rightly."""
-    images, labels = data.split(train=True)
-    return network_of(
-        data,
-        Task(
-            "classifier", data.num_classes, data.mirrors, lambda images, labels, _: (images, labels), (images, labels)
-        ),
+    (images, labels), (_, test_labels) = data.split(train=True), data.split(train=False)
+    task = Task(
+        "classifier",
+        data.num_classes,
+        data.mirrors,
+        labels=lambda: (labels, test_labels),
+        examples=lambda images, labels, _: (images, labels),
+        made_from=(images, labels),
     )
+    return network_of(data, task)
 
 
 def network_of(data: ImageDataModule, task: Task) -> Classifier:
@@ -239,6 +245,7 @@ def _read(path: Path, made_from: str) -> dict[str, Any] | None:
 
 
 def _accuracy(network: Classifier, data: ImageDataModule, task: Task) -> float:
-    shown, right = task.examples(*data.split(train=False), torch.Generator().manual_seed(SEED))
+    images = data.split(train=False)[0]
+    shown, right = task.examples(images, task.labels()[1], torch.Generator().manual_seed(SEED))
     found = describe(network, shown, batch_size=500, device=torch.device("cpu")).probabilities.argmax(1)
     return (found == right).double().mean().item()

@@ -170,7 +170,7 @@ OF_CLASSES = ("score", "modes", "classes")
 
 MEASURES = {
     "classifier": _MEASURES,
-    "rotations": {name: measure for name, measure in _MEASURES.items() if name not in OF_CLASSES},
+    "clusters": {name: measure for name, measure in _MEASURES.items() if name not in OF_CLASSES},
     "inception": _INCEPTION_MEASURES,
 }
 """The measures by name, for each feature space."""
@@ -196,9 +196,9 @@ def measures_named(names: Sequence[str] | str | None, features: str) -> dict[str
     if isinstance(names, str) or not names:
         raise ValueError(f"measures must be usual, or a list of some of {', '.join(known)}, not {names!r}")
     for name in names:
-        if features == "rotations" and name in OF_CLASSES:
+        if features == "clusters" and name in OF_CLASSES:
             raise ValueError(
-                f"{name} is of classes, which features=rotations, the space of images of one class, does not know;"
+                f"{name} is of classes, which features=clusters, the space of images of one class, does not know;"
                 f" there is {', '.join(known)}"
             )
         if name not in known:
