@@ -2,6 +2,7 @@
 
     python benchmarks/measures.py                       MNIST and CIFAR-10, 1,000 images a set
     python benchmarks/measures.py mnist5k --images 200  what needs no download
+    python benchmarks/measures.py fashion_mnist cifar10 --features clusters    as if they had no classes
 
 The test images are shuffled, because the first half of MNIST's is by other writers than the second, and cut in five
 sets. One is compared with, one is damaged; it and the other three, undamaged, give the floor and how far it is from one
@@ -26,7 +27,7 @@ from gan_lightning.data.cifar10 import CIFAR10
 from gan_lightning.data.fashion_mnist import FashionMNIST
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.data.mnist5k import MNIST5k
-from gan_lightning.features.classifier import classifier_of
+from gan_lightning.features.named import feature_space
 from gan_lightning.features.space import describe
 from gan_lightning.features.spatial import spatial_of, spatial_points
 from gan_lightning.measures.catalogue import MEASURES
@@ -86,10 +87,10 @@ def damaged_sets(data: ImageDataModule, size: int) -> Iterator[tuple[str, Tensor
         yield "copies", mixed[0], mixed[1]
 
 
-def measured(data: ImageDataModule, size: int) -> Conditions:
+def measured(data: ImageDataModule, size: int, features: str) -> Conditions:
     """Every metric of every condition."""
     cpu = torch.device("cpu")
-    into_points = partial(describe, classifier_of(data), batch_size=500, device=cpu)
+    into_points = partial(describe, feature_space(features, data), batch_size=500, device=cpu)
     into_positions = partial(spatial_points, spatial_of(data), device=cpu)
     reference = Reference(data, size, into_points, into_positions)
     held_out, held_out_labels = shuffled_test(data)
@@ -98,7 +99,7 @@ def measured(data: ImageDataModule, size: int) -> Conditions:
     found: Conditions = {}
     for name, images, labels in tqdm(list(damaged_sets(data, size)), desc=data.title, unit="set"):
         subject = Subject(Images(images, labels, into_points, into_positions))
-        metrics = [measure.take(subject, reference) for measure in MEASURES["classifier"].values()]
+        metrics = [measure.take(subject, reference) for measure in MEASURES[features].values()]
         found.setdefault(name, []).append({key: value for each in metrics for key, value in each.items()})
     return found
 
@@ -157,6 +158,8 @@ def draw(everything: dict[str, tuple[Conditions, dict[str, Tensor]]], path: Path
             picture.set_title(f"{title}, {damage}", fontsize=10)
             picture.set_axis_off()
             for place, (metric, head) in enumerate(COLUMNS.items()):
+                if metric not in found[UNDAMAGED][0]:
+                    continue
                 style = "-" if place < 6 else "--"
                 curves.plot(STRENGTHS, answers(found, damage, metric), style, color=f"C{place % 6}", label=head)
             curves.axhspan(-1, 1, color="gray", alpha=0.2, linewidth=0)
@@ -182,6 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", nargs="*", metavar="dataset", help=f"some of {', '.join(DATASETS)}")
     parser.add_argument("--images", type=int, default=1000, help="of a set; five sets are needed (default: 1000)")
+    parser.add_argument("--features", choices=["classifier", "clusters"], default="classifier", help="the space")
     parser.add_argument("--folder", type=Path, default=Path("outputs/measures"), help="of what was measured")
     parser.add_argument("--data-dir", default="data", help="where the data sets and their classifiers are")
     parser.add_argument("--picture", type=Path, default=Path("outputs/measures/measures.png"))
@@ -194,9 +198,10 @@ def main() -> None:
         data.prepare_data()
         if NUM_SETS * arguments.images > len(data.split(train=False)[0]):
             parser.error(f"{name} has {len(data.split(train=False)[0])} test images, too few for {NUM_SETS} sets")
-        kept = arguments.folder / f"{name}_{arguments.images}.json"
+        of_space = "" if arguments.features == "classifier" else f"_{arguments.features}"
+        kept = arguments.folder / f"{name}_{arguments.images}{of_space}.json"
         if not kept.exists():
-            found = measured(data, arguments.images)
+            found = measured(data, arguments.images, arguments.features)
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(json.dumps(found))
         found = json.loads(kept.read_text())

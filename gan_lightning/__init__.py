@@ -4,11 +4,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gan_lightning.api import fit as fit
+    from gan_lightning.api import measure as measure
     from gan_lightning.loading import load as load
 
 __version__ = "0.1.0"
 
-_OFFERED = {"load": "gan_lightning.loading"}
+_OFFERED = {"fit": "gan_lightning.api", "load": "gan_lightning.loading", "measure": "gan_lightning.api"}
 """What `from gan_lightning import …` gives, and where it is."""
 
 

@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig
 
 from gan_lightning import __version__
-from gan_lightning.errors import one_line
+from gan_lightning.errors import UserError, one_line
 from gan_lightning.mistakes import MISTAKES, settings_may_cause
 from gan_lightning.options import CONFIG_DIR, config_dirs, known_settings, prefer_choices, suggest
 from gan_lightning.paths import CONF
@@ -43,6 +43,10 @@ TAKES = {"sample": "ckpt", "evaluate": "ckpt", "export": "ckpt", "report": "swee
 """The setting of an entry point that a path alone is meant for."""
 
 
+class _Refused(BaseException):
+    """Leads out of Hydra, past what it does about exceptions."""
+
+
 def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[..., None]]:
     """Make a command of a function of the composed settings.
 
@@ -58,50 +62,14 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
             if "--version" in arguments:
                 print(f"gan-lightning {__version__}")
                 return
-            show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-            flags = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
-            if any(argument.startswith("hparams_search=") for argument in arguments) and flags <= {*CONFIG_DIR}:
-                # Such a choice asks for it, too, but Hydra would not see that beside a mistake, and complain of lists.
-                arguments.insert(0, MULTIRUN[0])
-
-            begun = False
-
-            @functools.wraps(task)
-            def job(settings: DictConfig) -> Any:
-                nonlocal begun
-                begun = True
-                try:
-                    with _full_error(show_traceback):  # as the user has it, for the processes that a training starts
-                        return task(settings)
-                except MISTAKES as mistake:
-                    if isinstance(mistake, OSError) and not settings_may_cause(mistake):
-                        raise RuntimeError("code of your own could not use a file") from mistake
-                    if HydraConfig.get().mode == RunMode.MULTIRUN:
-                        # In the job's own log; the sweep goes on, and fails at its end.
-                        log.error("error: %s", _explain(mistake, config_name, arguments))
-                        raise
-                    if show_traceback:
-                        raise
-                    _exit(_explain(mistake, config_name, arguments), getattr(mistake, "exit_code", 1))
-                finally:
-                    if HydraConfig.get().mode != RunMode.MULTIRUN:
-                        remove_empty(Path(HydraConfig.get().runtime.output_dir))
-
             try:
-                # Hydra refuses -m between two overrides.
-                in_order = sorted(prefer_choices(arguments), key=lambda argument: argument not in MULTIRUN)
-                # Hydra would print its errors, over several lines, and exit.
-                with _arguments(in_order), _full_error(True), terminated_like_ctrl_c():
-                    hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
-            except MISTAKES as mistake:
-                if show_traceback:
+                run(config_name, task, arguments)
+            except UserError as mistake:
+                if _shows_traceback():
                     raise
-                _exit(_explain(mistake, config_name, arguments))
-            except (ValueError, TypeError) as mistake:
-                # Hydra's answer to objective=null or [0.5], say; from a job, it is an error of ours, and loud.
-                if begun or show_traceback:
-                    raise
-                _exit(_explain_group(arguments) or one_line(mistake))
+                if is_first_process():
+                    print(f"error: {one_line(mistake)}", file=sys.stderr)
+                sys.exit(mistake.exit_code)
             except KeyboardInterrupt:
                 sys.exit(130)
 
@@ -109,6 +77,88 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Cal
         return main
 
     return decorate
+
+
+def run(config_name: str, task: Callable[[DictConfig], Any], arguments: list[str]) -> Any:
+    """What a function returns of the settings that the arguments of a command line compose.
+
+    Raises:
+        UserError: for a user's mistake, which it explains in one line; with HYDRA_FULL_ERROR=1 what was raised.
+    """
+    show_traceback = _shows_traceback()
+    flags = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
+    if any(argument.startswith("hparams_search=") for argument in arguments) and flags <= {*CONFIG_DIR}:
+        # Such a choice asks for it, too, but Hydra would not see that beside a mistake, and complain of lists.
+        arguments = [MULTIRUN[0], *arguments]
+
+    returned: Any = None
+    refused: Exception | None = None
+    begun = False
+
+    @functools.wraps(task)
+    def job(settings: DictConfig) -> Any:
+        nonlocal begun, refused, returned
+        begun = True
+        try:
+            with _full_error(show_traceback):  # as the user has it, for the processes that a training starts
+                returned = task(settings)
+                return returned
+        except MISTAKES as mistake:
+            if isinstance(mistake, OSError) and not settings_may_cause(mistake):
+                raise RuntimeError("code of your own could not use a file") from mistake
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                # In the job's own log; the sweep goes on, and fails at its end.
+                log.error("error: %s", _explain(mistake, config_name, arguments))
+                raise
+            if show_traceback:
+                raise
+            refused = mistake
+            raise _Refused from mistake
+        finally:
+            if HydraConfig.get().mode != RunMode.MULTIRUN:
+                remove_empty(Path(HydraConfig.get().runtime.output_dir))
+
+    try:
+        # Hydra refuses -m between two overrides.
+        in_order = sorted(prefer_choices(arguments), key=lambda argument: argument not in MULTIRUN)
+        # Hydra would print its errors, over several lines, and exit.
+        with _arguments(in_order), _full_error(True), terminated_like_ctrl_c():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
+    except _Refused:
+        pass
+    except MISTAKES as mistake:
+        if show_traceback:
+            raise
+        refused = mistake
+    except (ValueError, TypeError) as mistake:
+        # Hydra's answer to objective=null or [0.5], say; from a job, it is an error of ours, and loud.
+        if begun or show_traceback:
+            raise
+        raise UserError(_explain_group(arguments) or one_line(mistake)) from mistake
+    if isinstance(refused, UserError):
+        raise refused
+    if refused is not None:
+        raise UserError(_explain(refused, config_name, arguments)) from refused
+    return returned
+
+
+def composed(config_name: str, arguments: list[str]) -> DictConfig:
+    """The settings that the arguments of a command line compose, where nothing is run.
+
+    Raises:
+        UserError: if they do not compose.
+    """
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return hydra.compose(config_name, prefer_choices(arguments))
+    except MISTAKES as mistake:
+        raise UserError(_explain(mistake, config_name, arguments)) from mistake
+    except (ValueError, TypeError) as mistake:  # Hydra's answer to dataset=null, say
+        raise UserError(_explain_group(arguments) or one_line(mistake)) from mistake
+
+
+def _shows_traceback() -> bool:
+    return os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
 def as_list(setting: Any) -> list[str]:
@@ -163,12 +213,6 @@ def is_first_process() -> bool:
     """Whether this is the only process of a training, or the first of several, whose folder is its concern."""
     numbers = [os.environ[name] for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if name in os.environ]
     return numbers[:1] in ([], ["0"])
-
-
-def _exit(explanation: str, code: int = 1) -> None:
-    if is_first_process():
-        print(f"error: {explanation}", file=sys.stderr)
-    sys.exit(code)
 
 
 def remove_empty(folder: Path) -> None:

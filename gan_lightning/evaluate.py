@@ -28,11 +28,8 @@ from gan_lightning.whole_files import write_json
 from gan_lightning.wording import counted
 
 if TYPE_CHECKING:
-    import torch
-
-    from gan_lightning.data.base import ImageDataModule
-    from gan_lightning.measures.catalogue import Measure
     from gan_lightning.measures.subject import Reference, Subject
+    from gan_lightning.measuring import Measuring
 
 COLUMNS = 5
 """Columns of a table beside the floor; what is more goes into another table."""
@@ -90,7 +87,8 @@ def main(settings: DictConfig) -> None:
         for name, at_least in (("num_samples", 1), ("batch_size", 1), ("seed", 0)):
             whole_number(name, settings[name], at_least)
         names: Any = OmegaConf.to_container(settings).get("measures")  # type: ignore[union-attr]
-        measures = measures_named(names, str(settings.features))
+        features = None if settings.features is None else str(settings.features)
+        measures_named(names, features or "classifier")  # of which some may not suit a data set
         models = [
             _model(path, settings, f"neighbours_{n}.png" if len(paths) > 1 else ALONE)
             for n, path in enumerate(paths, start=1)
@@ -99,10 +97,10 @@ def main(settings: DictConfig) -> None:
             raise UserError(f"equilibrium asks the discriminator, and {alone[0]} is a generator alone; leave it out")
         models.sort(key=lambda model: model.dataset)
         sets = [list(of_one_set) for _, of_one_set in groupby(models, key=lambda model: model.dataset)]
-        data = [_dataset(of_one_set[0].settings, measures, settings) for of_one_set in sets]
+        measurings = [_measuring(of_one_set[0].settings, names, features, settings) for of_one_set in sets]
     evaluations: list[dict[str, Any]] = []
-    for of_one_set, its_data in zip(sets, data, strict=True):
-        for evaluation in _evaluate(of_one_set, its_data, measures, settings):
+    for of_one_set, measuring in zip(sets, measurings, strict=True):
+        for evaluation in _evaluate(of_one_set, measuring, settings):
             write_json(path, {"seed": settings.seed, "evaluations": [*evaluations, evaluation]})
         evaluations.append(evaluation)
         print(_report(evaluation, settings.seed))
@@ -124,77 +122,34 @@ def _model(path: Path, settings: DictConfig, picture: str) -> Model:
     return Model(path, checkpoint["hyper_parameters"], epochs_of(checkpoint), weights, conditional, picture)
 
 
-def _dataset(of_model: dict[str, Any], measures: "dict[str, Measure]", settings: DictConfig) -> "ImageDataModule":
-    """The data set that a checkpoint's settings name, with its files in `data_dir`; read, and large enough."""
+def _measuring(
+    of_model: dict[str, Any], names: list[str] | None, features: str | None, settings: DictConfig
+) -> "Measuring":
+    """With the data set that a checkpoint's settings name, with its files in `data_dir`; read, and large enough."""
+    from gan_lightning.measuring import Measuring
+
     folder = {"data_dir": str(settings.data_dir)} if "data_dir" in of_model["dataset"] else {}
     data = build_dataset({**of_model, "dataset": of_model["dataset"] | folder})
-    data.prepare_data()
-    data.split(train=True)
-    num_images = min(settings.num_samples, len(data.split(train=False)[0]))
-    for name, measure in measures.items():
-        if num_images < measure.at_least:
-            raise UserError(
-                f"{name} needs at least {measure.at_least} generated and test images, and there are {num_images}"
-                f" (num_samples={settings.num_samples}); measures=[…] leaves it out"
-            )
-    return data
+    return Measuring(data, names, features, settings.num_samples, settings.batch_size)
 
 
-def _evaluate(
-    models: list[Model], data: "ImageDataModule", measures: "dict[str, Measure]", settings: DictConfig
-) -> Iterator[dict[str, Any]]:
+def _evaluate(models: list[Model], measuring: "Measuring", settings: DictConfig) -> Iterator[dict[str, Any]]:
     """Measure models of one data set and its floor; after each model, all that is known so far."""
-    import torch
     from tqdm import tqdm
 
-    from gan_lightning.features.named import feature_space
-    from gan_lightning.features.space import describe
-    from gan_lightning.features.spatial import spatial_of, spatial_points
-    from gan_lightning.measures.subject import DivergedError, Reference, Subject
+    from gan_lightning.measures.subject import DivergedError
 
-    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    evaluation: dict[str, Any] = {"dataset": data.title}
-    into_points = None
-    if any(measure.needs_features for measure in measures.values()):
-        space = feature_space(settings.features, data)
-        into_points = partial(describe, space, batch_size=settings.batch_size, device=device)
-        evaluation["features"] = {"name": space.name, "fingerprint": space.fingerprint, "accuracy": space.accuracy}
-    into_positions = None
-    if any(measure.needs_positions for measure in measures.values()):
-        into_positions = partial(spatial_points, spatial_of(data), device=device)
-    reference = Reference(data, settings.num_samples, into_points, into_positions)
-    evaluation["images"] = {
-        "generated": settings.num_samples,
-        "held_out": len(reference.held_out.pixels),
-        "floor": len(reference.real.pixels),
-    }
-    evaluation["models"] = []
-    with tqdm(total=(1 + len(models)) * len(measures), unit="measure") as progress:
-
-        def measure(subject: Subject, what: str) -> dict[str, float]:
-            metrics: dict[str, float] = {}
-            for name, each in measures.items():
-                progress.set_description(f"{what}: {name}")
-                try:
-                    metrics |= each.take(subject, reference)
-                except DivergedError:
-                    raise
-                except ValueError as reason:
-                    raise UserError(f"{what}: {name}: {reason} (num_samples={settings.num_samples})") from reason
-                progress.update()
-            return metrics
-
-        # Real images have their own labels, which are looked at where there is a generator to compare them with.
-        floor = Subject(reference.real, conditional=any(model.conditional for model in models))
-        evaluation["floor"] = measure(floor, "floor")
+    evaluation: dict[str, Any] = {**measuring.protocol(), "models": []}
+    with tqdm(total=(1 + len(models)) * len(measuring.measures), unit="measure") as progress:
+        evaluation["floor"] = measuring.floor(progress, conditional=any(model.conditional for model in models))
         for model in models:
             entry: dict[str, Any] = {"checkpoint": str(model.path), "epochs": model.epochs}
             entry |= {"seed": model.settings["seed"], "weights": model.weights, "metrics": {}}
             try:
-                subject = _subject(model, settings, reference, device)
-                entry["metrics"] = measure(subject, str(model.path))
-                if "memorisation" in measures:
-                    _draw_neighbours(subject, reference, Path(str(settings.output_dir)) / model.picture)
+                subject = _subject(model, settings, measuring)
+                entry["metrics"] = measuring.take(subject, str(model.path), progress)
+                if "memorisation" in measuring.measures:
+                    _draw_neighbours(subject, measuring.reference, Path(str(settings.output_dir)) / model.picture)
                     entry["neighbours"] = model.picture
             except DivergedError as reason:
                 if model.picture == ALONE:
@@ -205,12 +160,13 @@ def _evaluate(
             yield evaluation
 
 
-def _subject(model: Model, settings: DictConfig, reference: "Reference", device: "torch.device") -> "Subject":
+def _subject(model: Model, settings: DictConfig, measuring: "Measuring") -> "Subject":
     """What a checkpoint's generator draws, and its discriminator if it has one."""
     from gan_lightning.data.pixels import to_uint8
     from gan_lightning.measures.subject import Subject, check_generated
     from gan_lightning.players.sampling import generate, judged, seeded_latent
 
+    reference, device = measuring.reference, measuring.device
     checkpoint = read_checkpoint(str(model.path))
     generator = trained_player(checkpoint, "generator", model.weights).to(device)
     latent = seeded_latent(generator, settings.num_samples, settings.seed)
@@ -235,7 +191,7 @@ def _draw_neighbours(subject: "Subject", reference: "Reference", path: Path) -> 
     from gan_lightning.measures.memorisation import nearest_neighbours
 
     samples = subject.images.pixels[:PAIRS]
-    nearest = nearest_neighbours(subject.images.vectors[:PAIRS], reference.training.vectors).nearest
+    nearest = nearest_neighbours(samples.flatten(1), reference.training.pixels.flatten(1)).nearest
     path.parent.mkdir(parents=True, exist_ok=True)
     save_png(grid(torch.cat([samples, reference.training.pixels[nearest]], dim=3), columns=6), path)
 
@@ -278,7 +234,8 @@ def _report(evaluation: dict[str, Any], seed: int) -> str:
     ]
     if features is not None:
         accuracy = features["accuracy"]
-        right = "" if accuracy is None else f", {accuracy:.2%} of the test images right"
+        right_of = "turned test images" if features["name"] == "clusters" else "the test images"
+        right = "" if accuracy is None else f", {accuracy:.2%} of {right_of} right"
         lines.append(f"features: {features['name']} {features['fingerprint']}{right}")
     for number, mean in enumerate(means, start=1):
         seeds = ", ".join(map(str, mean["seeds"]))

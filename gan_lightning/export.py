@@ -42,11 +42,13 @@ def main(settings: DictConfig) -> None:
     check_trust(checkpoint["hyper_parameters"], ["generator"], as_list(settings.trust))
 
     from gan_lightning.averaging import which_weights  # not needed for --help and mistyped keys
+    from gan_lightning.drawing.layouts import grid_of_classes
+    from gan_lightning.drawing.pictures import save_png
     from gan_lightning.exporting.card import PICTURE, card
     from gan_lightning.exporting.comparison import BATCHES, largest_difference
     from gan_lightning.exporting.folder import CONFIG, config_of
     from gan_lightning.loading import trained_generator
-    from gan_lightning.players.sampling import grid_of_classes, labels_to_draw, save_png
+    from gan_lightning.players.sampling import labels_to_draw
 
     with user_mistakes():
         if settings.opset is not None:

@@ -48,7 +48,7 @@ def overrides_of_choices(arguments: list[str]) -> list[str]:
             if value is _ABSENT and key.startswith(f"{group}."):
                 added[f"~{place}"] = None
             elif value is not _ABSENT and (place != key or value != _lookup(usually, place)[1]):
-                added[f"{place}={_written(value)}"] = None
+                added[f"{place}={written(value)}"] = None
     return list(added)
 
 
@@ -65,12 +65,12 @@ def _lookup(settings: Any, key: str) -> tuple[str, Any]:
     return key, settings
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """A value as Hydra reads it back from a command line."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_written(each)}" for key, each in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{written(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_written, value)) + "]"
+        return "[" + ",".join(map(written, value)) + "]"
     return override("", value).removeprefix("=") if isinstance(value, str) else json.dumps(value)
 
 

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@entry_point("config")
-def main(settings: DictConfig) -> float | None:
+def job(settings: DictConfig) -> float | None:
     """Build what the settings name, train it, and say where everything is.
 
     Returns:
@@ -66,8 +65,11 @@ def main(settings: DictConfig) -> float | None:
         return train(settings, record)
 
 
+main = entry_point("config")(job)
+
+
 def train(settings: DictConfig, record: Record | None = None) -> float | None:
-    """One run; :func:`main` says what is returned."""
+    """One run; :func:`job` says what is returned."""
     output_dir = Path(HydraConfig.get().runtime.output_dir)
     settings.output_dir = os.path.relpath(output_dir)
     auto = settings.ckpt_path == "auto"
@@ -215,6 +217,8 @@ def _check_callbacks(settings: DictConfig, gan: "GAN", callbacks: "dict[str, Cal
 
     conditional = takes_labels(gan.generator)
     evaluation = Evaluation.among(callbacks.values())
+    if evaluation is not None:
+        evaluation.suit(gan.hparams["num_classes"])
     for callback in callbacks.values():
         if isinstance(callback, Evaluation | RealAndFake | Samples):
             which_weights(callback.weights, averaged=gan.ema.network is not None)

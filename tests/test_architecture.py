@@ -10,7 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "gan_lightning"
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 ENTRY_POINTS = {"train.py", "sample.py", "evaluate.py", "export.py", "report.py"}
-KNOW_HYDRA = ENTRY_POINTS | {"cli.py", "settings.py", "building.py", "mistakes.py"}
+API = "api.py"
+"""What Python gets without a command line, which does what an entry point does."""
+KNOW_HYDRA = ENTRY_POINTS | {API, "cli.py", "settings.py", "building.py", "mistakes.py"}
 MATHEMATICS = {
     *("losses.py", "objectives.py", "penalties.py", "augmentation.py", "averaging.py", "schedules.py", "adam.py"),
     "sharding.py",
@@ -58,6 +60,11 @@ def within(folder: str) -> list[str]:
 def test_few_know_hydra_and_nobody_imports_an_entry_point(file: str) -> None:
     assert not uses(file, "hydra", "omegaconf")
     assert not uses(file, *ours(*ENTRY_POINTS, "cli.py"))
+    assert not uses(file, *ours(API)) or file == "__init__.py"
+
+
+def test_of_the_entry_points_the_api_knows_the_training_alone() -> None:
+    assert uses(API, *ours(*ENTRY_POINTS)) == {"gan_lightning.train.job"}
 
 
 @pytest.mark.parametrize("file", within("sweeps/"))

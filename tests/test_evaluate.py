@@ -217,9 +217,9 @@ def test_paths_that_stand_for_no_checkpoint(
 @pytest.mark.parametrize(
     ("names", "features", "expected"),
     [
-        ("frechet", "classifier", "measures must be a list of some of parzen"),
-        ([], "classifier", "measures must be a list"),
-        (None, "pixels", "features must be classifier or inception"),
+        ("frechet", "classifier", "measures must be usual, or a list of some of parzen"),
+        ([], "classifier", "measures must be usual, or a list"),
+        (None, "pixels", "features must be classifier, clusters, inception or null"),
         (["modes"], "inception", "'modes' with features=inception"),
     ],
 )

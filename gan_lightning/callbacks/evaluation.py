@@ -14,7 +14,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from gan_lightning.data.base import ImageDataModule
 from gan_lightning.data.pixels import to_uint8
 from gan_lightning.errors import UserError, whole_number
-from gan_lightning.features.named import feature_space
+from gan_lightning.features.named import feature_space, space_for
 from gan_lightning.features.space import Description, FeatureSpace, describe
 from gan_lightning.features.spatial import Spatial, spatial_of, spatial_points
 from gan_lightning.measures.catalogue import measures_named
@@ -40,8 +40,8 @@ class Evaluation(Callback):
     Args:
         every_n_epochs: how often.
         num_samples: generated images, and as many test images if there are.
-        measures: some of those in `gan_lightning.measures.catalogue`; all for None.
-        features: the space they compare images in.
+        measures: some of those in `gan_lightning.measures.catalogue`; `usual`, or all for None.
+        features: the space they compare images in; None for that which suits the data.
         seed: of the samples' latents.
         weights: of the generator: `raw`, those of the last step; `ema`, their average; None, that if there is one.
 
@@ -53,17 +53,18 @@ class Evaluation(Callback):
         self,
         every_n_epochs: int = 5,
         num_samples: int = 2000,
-        measures: Sequence[str] | None = ("frechet", "neighbourhoods", "modes"),
-        features: str = "classifier",
+        measures: Sequence[str] | str | None = "usual",
+        features: str | None = None,
         seed: int = 0,
         weights: str | None = None,
     ) -> None:
         whole_number("every_n_epochs", every_n_epochs, at_least=1)
         whole_number("num_samples", num_samples, at_least=1)
         whole_number("seed", seed, at_least=0)
+        self._asked_for = measures
         self.every_n_epochs = every_n_epochs
         self.num_samples = num_samples
-        self.measures = measures_named(measures, features)
+        self.measures = measures_named(measures, features or "classifier")  # of which some may not suit the data
         self.features = features
         self.seed = seed
         self.weights = weights
@@ -85,16 +86,31 @@ class Evaluation(Callback):
         """
         return [name for measure in self.measures.values() for name in measure.metrics_of(log_odds, conditional)]
 
+    def suit(self, num_classes: int) -> None:
+        """Take the measures and the feature space that suit data of so many classes, where none were asked for.
+
+        Raises:
+            UserError: if those that were do not suit them.
+        """
+        try:
+            self.features = space_for(self.features, num_classes)
+            self.measures = measures_named(self._asked_for, self.features)
+        except (UserError, ValueError) as reason:
+            raise UserError(f"callbacks.evaluation: {reason}") from reason
+
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._evaluations = pl_module.history.evaluations  # type: ignore[assignment, union-attr]
 
     def prepare(self, trainer: Trainer, data: ImageDataModule, gan: Any) -> None:
         """Have everything ready, and measure the untrained generator, so that what would fail fails before training.
 
+        It comes after :meth:`suit`.
+
         Raises:
             UserError: if the feature space is not to be had, or a measure refuses so few images.
         """
         if any(measure.needs_features for measure in self.measures.values()):
+            assert self.features is not None
             self._space = feature_space(self.features, data)
         if any(measure.needs_positions for measure in self.measures.values()):
             self._spatial = spatial_of(data)

@@ -1,11 +1,14 @@
 """A small classifier of the data set at hand: the feature space that needs no network.
 
-Trained once, from a fixed seed, by the first evaluation that needs it, and kept in the data folder.
+Trained once, from a fixed seed, by the first evaluation that needs it, and kept in the data folder. What it tells apart
+is its task: the classes of the data, or what needs none, see `clusters.py`.
 """
 
 import math
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from filelock import FileLock
@@ -24,6 +27,8 @@ EPOCHS = 6
 MIN_STEPS = 500
 """Small data sets are gone through more often, until there are so many batches."""
 BATCH_SIZE = 200
+MAX_STEPS = 2000
+"""Large ones less often, but once."""
 LEARNING_RATE = 0.25
 """The highest of a one-cycle schedule."""
 SHIFT = 2
@@ -31,6 +36,26 @@ SHIFT = 2
 SEED = 0
 RECIPE = 1
 """Raised with every change of the network or of its training, so that no older file is taken for it."""
+MOST_NUMBERS = 2**28
+"""Pixels, a gigabyte of them as floats, that say what is normal; of more, images are taken at regular distances."""
+
+
+class Task(NamedTuple):
+    """What a network is trained to tell apart."""
+
+    name: str
+    """That of the feature space."""
+    num_classes: int
+    mirrors: bool
+    """Whether what the network says of an image and of its mirror image is averaged."""
+    labels: Callable[[], tuple[Tensor, Tensor]]
+    """Of the training and of the test images, (N,) and (M,)."""
+    examples: Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+    """Images (B, C, H, W), their labels (B,) and random numbers to what the network is shown and should say of it."""
+    made_from: tuple[Tensor, ...]
+    """What decides its weights, beside the recipe: networks of other images are not taken for them."""
+    suffix: str = ""
+    """How the name of its file ends."""
 
 
 def _convolution(channels_in: int, channels_out: int) -> nn.Sequential:
@@ -89,6 +114,9 @@ class Classifier(FeatureSpace):
 
     def points(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), bytes, to points (B, 128)."""
+        height, width = images.shape[2:]
+        if height % 2 or width % 2:
+            images = pad(images.float(), (0, width % 2, 0, height % 2), mode="replicate")
         normalised: Any = (images.float() - self.mean) / self.deviation
         return self.hidden(normalised.contiguous(memory_format=torch.channels_last))
 
@@ -111,45 +139,64 @@ def _distort(images: Tensor, mirror: bool, random: torch.Generator) -> Tensor:
     return moved.permute(0, 3, 1, 2)
 
 
-def _untrained(data: ImageDataModule) -> Classifier:
+def _untrained(data: ImageDataModule, task: Task) -> Classifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        return Classifier(data.image_shape, data.num_classes, data.mirrors)
+        network = Classifier(data.image_shape, task.num_classes, task.mirrors)
+    network.name = task.name
+    return network
 
 
-def train_classifier(data: ImageDataModule) -> Classifier:
+def train_network(data: ImageDataModule, task: Task) -> Classifier:
     """Train on the whole training split, on the CPU, with a progress bar.
 
     Torch's global random numbers are left as they are. The same machine with the same number of threads trains the
     same weights, bit for bit.
     """
-    images, labels = data.split(train=True)
-    classifier = _untrained(data)
+    images = data.split(train=True)[0]
+    labels = task.labels()[0]
+    network = _untrained(data, task)
     random = torch.Generator().manual_seed(SEED)
-    channels = images.transpose(0, 1).flatten(1).float()
-    classifier.mean.copy_(channels.mean(1)[:, None, None])
-    classifier.deviation.copy_(channels.std(1).clamp(min=1)[:, None, None])
+    typical = images[:: math.ceil(images.numel() / MOST_NUMBERS)]
+    channels = typical.transpose(0, 1).flatten(1).float()
+    network.mean.copy_(channels.mean(1)[:, None, None])
+    network.deviation.copy_(channels.std(1).clamp(min=1)[:, None, None])
+    del channels
     batch_size = min(BATCH_SIZE, len(images))
     batches = len(images) // batch_size
-    epochs = max(EPOCHS, math.ceil(MIN_STEPS / batches))
-    optimizer = torch.optim.SGD(classifier.parameters(), momentum=0.9, nesterov=True, weight_decay=5e-4)
+    epochs = max(1, min(max(EPOCHS, math.ceil(MIN_STEPS / batches)), MAX_STEPS // batches))
+    optimizer = torch.optim.SGD(network.parameters(), momentum=0.9, nesterov=True, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, epochs * batches, pct_start=0.25)
-    with tqdm(total=epochs * batches, desc=f"classifier of {data.title}, trained once", unit="batch") as progress:
+    with tqdm(total=epochs * batches, desc=f"{task.name} of {data.title}, trained once", unit="batch") as progress:
         for _ in range(epochs):
             for chosen in torch.randperm(len(images), generator=random).split(batch_size)[:batches]:
                 distorted = _distort(images[chosen], data.mirrors, random)
-                scores = classifier.classes(classifier.points(distorted))
-                loss = cross_entropy(scores, labels[chosen], label_smoothing=0.1)
+                shown, right = task.examples(distorted, labels[chosen], random)
+                loss = cross_entropy(network.classes(network.points(shown)), right, label_smoothing=0.1)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 schedule.step()
                 progress.update()
-    return classifier.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False)
 
 
 def classifier_of(data: ImageDataModule) -> Classifier:
-    """The classifier of a data set, from `<data_dir>/classifiers/`, or trained and put there.
+    """The classifier of a data set's classes, its accuracy the share of the test images it classifies rightly."""
+    (images, labels), (_, test_labels) = data.split(train=True), data.split(train=False)
+    task = Task(
+        "classifier",
+        data.num_classes,
+        data.mirrors,
+        labels=lambda: (labels, test_labels),
+        examples=lambda images, labels, _: (images, labels),
+        made_from=(images, labels),
+    )
+    return network_of(data, task)
+
+
+def network_of(data: ImageDataModule, task: Task) -> Classifier:
+    """The network of a data set that knows a task, from `<data_dir>/classifiers/`, or trained and put there.
 
     Its fingerprint is that of its weights, its accuracy that on the test split. A file that other images, another
     recipe or an accident left there is replaced.
@@ -157,28 +204,29 @@ def classifier_of(data: ImageDataModule) -> Classifier:
     Raises:
         UserError: if the data folder cannot be written.
     """
-    made_from = fingerprint([*data.split(train=True), torch.tensor(RECIPE)])
-    path = Path(data.data_dir) / "classifiers" / f"{data.title.lower()}.pt"
+    made_from = fingerprint([*task.made_from, torch.tensor(RECIPE)])
+    name = re.sub(r"[^\w.-]", "_", data.title.lower())  # which may be that of a folder, with what no file may be called
+    path = Path(data.data_dir) / "classifiers" / f"{name}{task.suffix}.pt"
     try:
-        kept = _read(path, made_from) or _make(path, made_from, data)
+        kept = _read(path, made_from) or _make(path, made_from, data, task)
     except OSError as reason:
         raise UserError(
             f"cannot keep a classifier in {path.parent} ({reason.strerror or reason}); choose another data_dir"
         ) from reason
-    classifier = _untrained(data)
-    classifier.load_state_dict(kept["weights"])
-    classifier.accuracy = kept["accuracy"]
-    classifier.fingerprint = fingerprint(kept["weights"].values())
-    return classifier.eval().requires_grad_(False)
+    network = _untrained(data, task)
+    network.load_state_dict(kept["weights"])
+    network.accuracy = kept["accuracy"]
+    network.fingerprint = fingerprint(kept["weights"].values())
+    return network.eval().requires_grad_(False)
 
 
-def _make(path: Path, made_from: str, data: ImageDataModule) -> dict[str, Any]:
+def _make(path: Path, made_from: str, data: ImageDataModule, task: Task) -> dict[str, Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):  # of two evaluations, one trains and the other waits
         if (kept := _read(path, made_from)) is not None:
             return kept
-        classifier = train_classifier(data)
-        kept = {"made_from": made_from, "weights": classifier.state_dict(), "accuracy": _accuracy(classifier, data)}
+        network = train_network(data, task)
+        kept = {"made_from": made_from, "weights": network.state_dict(), "accuracy": _accuracy(network, data, task)}
         remove_unfinished(path.parent)
         with whole_file(path) as file:
             torch.save(kept, file)
@@ -196,7 +244,8 @@ def _read(path: Path, made_from: str) -> dict[str, Any] | None:
         return None
 
 
-def _accuracy(classifier: Classifier, data: ImageDataModule) -> float:
-    images, labels = data.split(train=False)
-    found = describe(classifier, images, batch_size=500, device=torch.device("cpu")).probabilities.argmax(1)
-    return (found == labels).double().mean().item()
+def _accuracy(network: Classifier, data: ImageDataModule, task: Task) -> float:
+    images = data.split(train=False)[0]
+    shown, right = task.examples(images, task.labels()[1], torch.Generator().manual_seed(SEED))
+    found = describe(network, shown, batch_size=500, device=torch.device("cpu")).probabilities.argmax(1)
+    return (found == right).double().mean().item()

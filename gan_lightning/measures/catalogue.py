@@ -77,9 +77,10 @@ def _classes(subject: Subject, reference: Reference) -> dict[str, float]:
 
 
 def _memorisation(subject: Subject, reference: Reference) -> dict[str, float]:
-    samples = subject.images.vectors[:NUM_NEIGHBOURS_SOUGHT]
-    held_out = reference.held_out.vectors[:NUM_NEIGHBOURS_SOUGHT]
-    training = reference.training.vectors
+    sets = (subject.images, reference.held_out, reference.training)
+    # As bytes, of which a ratio of distances is the same, and all training images need no more memory than they have.
+    samples, held_out, training = (images.pixels.flatten(1) for images in sets)
+    samples, held_out = samples[:NUM_NEIGHBOURS_SOUGHT], held_out[:NUM_NEIGHBOURS_SOUGHT]
     if subject.images is reference.real:  # which are the first of the training images: not against themselves
         training = training[len(samples) :]
     return {"memorisation": memorisation(samples, held_out, training)}
@@ -164,25 +165,42 @@ _INCEPTION_MEASURES = _MEASURES | {
 }
 for _of_the_datas_classes in ("modes", "classes"):  # which are not those of the Inception network
     del _INCEPTION_MEASURES[_of_the_datas_classes]
+OF_CLASSES = ("score", "modes", "classes")
+"""Those that need a space which tells the data's classes apart."""
 
-MEASURES = {"classifier": _MEASURES, "inception": _INCEPTION_MEASURES}
+MEASURES = {
+    "classifier": _MEASURES,
+    "clusters": {name: measure for name, measure in _MEASURES.items() if name not in OF_CLASSES},
+    "inception": _INCEPTION_MEASURES,
+}
 """The measures by name, for each feature space."""
+USUAL = "frechet", "neighbourhoods", "modes"
+"""Those that tell most for what they cost."""
 
 
-def measures_named(names: Sequence[str] | None, features: str) -> dict[str, Measure]:
+def measures_named(names: Sequence[str] | str | None, features: str) -> dict[str, Measure]:
     """The measures that these names choose in that feature space; all for None.
+
+    For `usual` those that a training is watched by: `frechet`, `neighbourhoods` and, where there are classes, `modes`.
 
     Raises:
         ValueError: if there is no such feature space or no such measure in it.
     """
     if features not in MEASURES:
-        raise ValueError(f"features must be {' or '.join(MEASURES)}, not {features!r}")
+        raise ValueError(f"features must be {', '.join(MEASURES)} or null, not {features!r}")
     known = MEASURES[features]
     if names is None:
         return known
+    if names == "usual":
+        return {name: known[name] for name in USUAL if name in known}
     if isinstance(names, str) or not names:
-        raise ValueError(f"measures must be a list of some of {', '.join(known)}, not {names!r}")
+        raise ValueError(f"measures must be usual, or a list of some of {', '.join(known)}, not {names!r}")
     for name in names:
+        if features == "clusters" and name in OF_CLASSES:
+            raise ValueError(
+                f"{name} is of classes, which features=clusters, the space of images of one class, does not know;"
+                f" there is {', '.join(known)}"
+            )
         if name not in known:
             raise ValueError(f"there is no measure {name!r} with features={features}; there is {', '.join(known)}")
     return {name: known[name] for name in known if name in names}

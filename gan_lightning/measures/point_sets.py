@@ -19,7 +19,7 @@ def check_points(name: str, points: Tensor, at_least: int) -> None:
         raise ValueError(f"{name} must be points (N, D), not of shape {tuple(points.shape)}")
     if len(points) < at_least:
         raise ValueError(f"{name}: {len(points)} points are too few; at least {at_least} are needed")
-    if not torch.isfinite(points).all():
+    if points.is_floating_point() and not torch.isfinite(points).all():
         raise ValueError(f"{name} hold NaN or infinity")
 
 

@@ -60,8 +60,8 @@ def test_it_is_trained_once_and_anew_when_the_images_or_the_file_are_not_the_sam
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = []
-    train = module.train_classifier
-    monkeypatch.setattr(module, "train_classifier", lambda data: trained.append(data) or train(data))
+    train = module.train_network
+    monkeypatch.setattr(module, "train_network", lambda *a: trained.append(a) or train(*a))
     first = classifier_of(Stripes(data_dir=str(tmp_path)))
     again = classifier_of(Stripes(data_dir=str(tmp_path)))
     assert len(trained) == 1
