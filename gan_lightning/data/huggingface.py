@@ -41,6 +41,9 @@ class HuggingFaceSet(LabelledDataModule):
         data_dir: the folder that holds the data sets.
         num_train_images: take only the first so many training images; None for all.
         seed: of the shuffles, which it and the epoch decide.
+
+    Raises:
+        ValueError: if `name` is no text; and as of every data set.
     """
 
     def __init__(
@@ -61,13 +64,15 @@ class HuggingFaceSet(LabelledDataModule):
         num_train_images: int | None = None,
         seed: int = 0,
     ) -> None:
-        path = Path(str(name)).expanduser()
-        title = path.stem if path.exists() else str(name)
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"name must be a data set of the Hub, such as ylecun/mnist, or a path, not {name!r}")
+        path = Path(name).expanduser()
+        title = path.stem if path.exists() else name
         super().__init__(
             title if subset is None else f"{title} {subset}",
             image_size, channels, fit, held_out, mirrors, batch_size, data_dir, num_train_images, seed,
         )  # fmt: skip
-        self.source = str(path.resolve()) if path.exists() else str(name)
+        self.source = str(path.resolve()) if path.exists() else name
         self.subset = subset
         self.train_split, self.test_split = train_split, test_split
         self.image_column, self.label_column = image_column, label_column

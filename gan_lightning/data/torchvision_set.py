@@ -57,6 +57,8 @@ class TorchvisionSet(LabelledDataModule, DownloadedDataModule):
         num_train_images: int | None = None,
         seed: int = 0,
     ) -> None:
+        if not isinstance(arguments, dict | None):
+            raise ValueError(f"arguments must be names and values, such as {{split: letters}}, not {arguments!r}")
         arguments = arguments or {}
         chosen = [*arguments.values(), *(each for each in (train_split,) if each)]
         super().__init__(

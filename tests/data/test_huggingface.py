@@ -180,6 +180,12 @@ def test_without_the_package_it_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         of(tmp_path, tmp_path).prepare_data()
 
 
+@pytest.mark.parametrize("name", [None, "", 7])
+def test_a_name_is_a_text(name: Any) -> None:
+    with pytest.raises(ValueError, match="name must be a data set of the Hub, such as ylecun/mnist, or a path, not"):
+        HuggingFaceSet(name)
+
+
 def test_it_trains(run: Run) -> None:
     write(Path("owls"), train=table(), test=table(range(6)))
     words = [word for word in without_model(SHORT) if not word.startswith("dataset")]

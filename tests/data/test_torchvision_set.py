@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
+from conftest import SHORT, Run, the_one_line
 from torchvision_files import SETS, Written
 
 from gan_lightning.data.cifar10 import CIFAR10
@@ -80,6 +82,7 @@ def test_where_there_is_no_test_split_some_are_held_out(
         ),
         ({"name": "EMNIST", "arguments": {"fold": 1}}, "takes no 'fold'; there is split"),
         ({"name": "EMNIST", "train_split": "letters"}, "EMNIST has no splits by name"),
+        ({"arguments": "letters"}, "arguments must be names and values, such as {split: letters}, not 'letters'"),
         ({"image_size": 0}, r"image_size \(unless null\) must be a whole number of at least 1, not 0"),
         ({"channels": 4}, "channels must be 1, 3 or null, not 4"),
         ({"fit": "squeeze"}, "fit must be crop, pad, stretch, not 'squeeze'"),
@@ -168,3 +171,15 @@ def test_another_size_is_prepared_beside(tmp_path: Path, monkeypatch: pytest.Mon
     small = TorchvisionSet("SVHN", data_dir=str(tmp_path), image_size=16)
     assert (module.image_shape, small.image_shape) == ((3, 32, 32), (3, 16, 16))
     assert torch.equal(module.split(True)[1], small.split(True)[1])
+
+
+def test_arguments_on_the_command_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SETS["EMNIST"][1](tmp_path / "data", monkeypatch)
+    choice = ("dataset=torchvision", "dataset.name=EMNIST", "data_dir=data", "output_dir=run")
+    line = the_one_line(run(*choice, "dataset.arguments={split: leters}"))
+    assert "EMNIST leters: Unknown value 'leters' for argument split" in line
+    assert not Path("run").exists()
+    outcome = run(*choice, "dataset.arguments={split: letters}", *SHORT[2:-1], "trainer.max_epochs=1")
+    assert outcome.exit_code == 0, outcome.stderr
+    settings = yaml.safe_load(Path("run/config.yaml").read_text())
+    assert settings["dataset"]["arguments"] == {"split": "letters"}
