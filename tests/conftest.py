@@ -83,11 +83,12 @@ def write_cifar10(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, di
 def logging_restored() -> Iterator[None]:
     """An entry point sends what is logged to its run's folder, which is no business of what comes next."""
     root = logging.getLogger()
-    before = list(root.handlers)
+    before, level = list(root.handlers), root.level
     yield
     for handler in set(root.handlers) - set(before):
         handler.close()
     root.handlers[:] = before
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -126,7 +126,7 @@ class ImageFolder(ImageDataModule):
         if path in (None, ""):
             raise ValueError("path must be a folder of images, or a zip archive of one: dataset.path=…")
         whole_number("image_size", image_size, at_least=1)
-        if channels not in (1, 3):
+        if type(channels) is not int or channels not in (1, 3):
             raise ValueError(f"channels must be 1 (gray) or 3 (RGB), not {channels!r}")
         if fit not in FITS:
             raise ValueError(f"fit must be {', '.join(FITS)}, not {fit!r}")
@@ -138,7 +138,8 @@ class ImageFolder(ImageDataModule):
         self.fit = fit
         self.held_out = float(held_out)
         self.mirrors = mirrors
-        self.title = f"{self.path.resolve().stem} ({image_size} × {image_size})"
+        whole = self.path.resolve()
+        self.title = f"{whole.name if whole.is_dir() else whole.stem} ({image_size} × {image_size})"
         self.files = image_files(self.path)
         stamps = self.files.stamps()
         if not stamps:

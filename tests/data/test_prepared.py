@@ -108,6 +108,7 @@ def test_nothing_at_all(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
     names = ("schöne Bilder/ä.png", os.fsdecode(b"\xff.png"), "two\nlines", "4", "5", *NAMES[6:])
     for _ in range(2):
         caplog.clear()
