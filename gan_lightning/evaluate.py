@@ -128,8 +128,9 @@ def _measuring(
     """With the data set that a checkpoint's settings name, with its files in `data_dir`; read, and large enough."""
     from gan_lightning.measuring import Measuring
 
-    folder = {"data_dir": str(settings.data_dir)} if "data_dir" in of_model["dataset"] else {}
-    data = build_dataset({**of_model, "dataset": of_model["dataset"] | folder})
+    here = {"data_dir": str(settings.data_dir)} | ({} if settings.path is None else {"path": str(settings.path)})
+    places = {name: place for name, place in here.items() if name in of_model["dataset"]}
+    data = build_dataset({**of_model, "dataset": of_model["dataset"] | places})
     return Measuring(data, names, features, settings.num_samples, settings.batch_size)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import SHORT, Run
+from conftest import SHORT, Run, the_one_line
 from PIL import Image
 
+from gan_lightning import evaluate
 from gan_lightning.data import base, image_files, prepared
 from gan_lightning.data.folder import ImageFolder, Layout, in_order, layout
 from gan_lightning.data.mnist5k import MNIST5k
@@ -408,3 +409,8 @@ def test_digits_from_files_train_the_same_weights(tmp_path: Path, run: Run, monk
         found = weights(where)
         assert expected.keys() == found.keys()
         assert all(torch.equal(expected[name], found[name]) for name in expected)
+    (tmp_path / "digits").rename(tmp_path / "elsewhere")
+    measured = ["ckpt=memory", "measures=[equilibrium]", "num_samples=8", "output_dir=measured"]
+    assert "digits" in the_one_line(run(*measured, entry_point=evaluate))
+    outcome = run(*measured, "path=elsewhere", entry_point=evaluate)
+    assert outcome.exit_code == 0, outcome.stderr
