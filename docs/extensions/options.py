@@ -1,5 +1,7 @@
 """`{options} dataset`: every option of a group of settings, its first comment and, unfolded, its file."""
 
+from pathlib import PurePosixPath
+
 from docutils import nodes
 from repository_links import ROOT
 from sphinx.application import Sphinx
@@ -13,14 +15,14 @@ def said_of(path: str) -> str:
 
 
 class Options(SphinxDirective):
-    """Takes the group's folder below `conf/`."""
+    """Takes the group's folder below `conf/`, or `.` for `conf/` itself."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        folder = f"conf/{self.arguments[0]}"
+        folder = PurePosixPath("conf", self.arguments[0])
         self.env.note_dependency(f"../{folder}")
-        text = ""
+        text = f"`{folder}/`:\n\n"
         for path in sorted((ROOT / folder).glob("*.yaml")):
             file = f"{folder}/{path.name}"
             text += f":::{{dropdown}} `{path.stem}`: {said_of(file)}\n"
