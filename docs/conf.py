@@ -6,6 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "extensions"), str(HERE.parent)]
 
+from sphinx import addnodes  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 
 from gan_lightning import __version__  # noqa: E402
@@ -59,11 +60,32 @@ html_copy_source = False
 html_show_sphinx = False
 
 
-def norms(_app: Sphinx, _what: str, _name: str, _it: object, _options: object, lines: list[str]) -> None:
-    """In docstrings |x| is a norm, and no substitution."""
+held: list[str] = []
+
+
+def hold(_app: Sphinx, what: str, _name: str, _it: object, _options: object, lines: list[str]) -> None:
+    """Napoleon would take what stands before a colon in an attribute's docstring for its type. And |x| is a norm."""
     lines[:] = [line.replace("|", r"\|") for line in lines]
+    if what in ("attribute", "data", "property"):
+        held[:] = [] if "Alias for field number" in "".join(lines) else lines
+        lines.clear()
+
+
+def give_back(_app: Sphinx, what: str, _name: str, _it: object, _options: object, lines: list[str]) -> None:
+    """After Napoleon."""
+    if what in ("attribute", "data", "property"):
+        lines[:] = held
+
+
+def leave_out_long_values(_app: Sphinx, _domain: str, _type: str, content: addnodes.desc_content) -> None:
+    """Of a table of many lines its docstring tells more."""
+    for value in list(content.parent.findall(addnodes.desc_annotation)):
+        if len(value.astext()) > 200:
+            value.parent.remove(value)
 
 
 def setup(app: Sphinx) -> None:
     """Sphinx's way in."""
-    app.connect("autodoc-process-docstring", norms)
+    app.connect("object-description-transform", leave_out_long_values)
+    app.connect("autodoc-process-docstring", hold, priority=400)
+    app.connect("autodoc-process-docstring", give_back, priority=600)
