@@ -3,10 +3,10 @@ BIN := .venv/bin
 TRAIN := $(BIN)/python -m gan_lightning.train
 
 .DEFAULT_GOAL := help
-.PHONY: help install train mnist fashion_mnist cifar10 all tensorboard test check lint clean
+.PHONY: help install train mnist fashion_mnist cifar10 all tensorboard test check lint docs docs-serve clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9_ ]+:.*## / { printf "  make %-27s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9_ -]+:.*## / { printf "  make %-27s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  ARGS="trainer.max_epochs=5 seed=1" adds settings to a training, ARGS="tests/test_gan.py -k ema" chooses tests,'
 	@echo '  PYTHON=python3.12 chooses the interpreter'
 
@@ -34,8 +34,15 @@ lint: .venv/installed-dev ## the checks that run nothing
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
+docs: .venv/installed-docs ## the manual, into docs/build/
+	rm -rf docs/build docs/api/generated
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/build
+
+docs-serve: docs ## the manual at http://127.0.0.1:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/build 8000
+
 clean: ## remove what installing and testing made; data/ and outputs/ stay
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist docs/build docs/api/generated .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -48,4 +55,8 @@ clean: ## remove what installing and testing made; data/ and outputs/ stay
 
 .venv/installed-dev: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ .venv/installed
+
+.venv/installed-docs: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@ .venv/installed

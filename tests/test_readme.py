@@ -129,7 +129,7 @@ def test_make_trains(target: str, run: Run, data_dir: Path) -> None:
 
 def test_make_help_lists_every_target() -> None:
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    targets = re.findall(r"^([a-z0-9_ ]+):.*##", (ROOT / "Makefile").read_text(), re.M)
+    targets = re.findall(r"^([a-z0-9_ -]+):.*##", (ROOT / "Makefile").read_text(), re.M)
     for target in " ".join(targets).split():
         assert re.search(rf"make .*\b{target}\b", shown), target
 
