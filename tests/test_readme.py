@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from gan_lightning import evaluate, report, sample, train
+from gan_lightning import evaluate, export, report, sample, train
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / page / "README.md" for page in (".", "conf", "conf/experiment", "benchmarks")]
@@ -93,7 +93,7 @@ def test_every_command_runs_in_the_order_given(run: Run, data_dir: Path, monkeyp
             few += ["num_samples=8", "measures=[parzen,memorisation]", f"data_dir={data_dir}"]
             outcome = run(*few, entry_point=evaluate)
         else:
-            outcome = run(*arguments, entry_point={"sample": sample, "report": report}[name])
+            outcome = run(*arguments, entry_point={"export": export, "sample": sample, "report": report}[name])
         assert outcome.exit_code == 0, f"{command}\n{outcome.stderr}"
     assert Path("digits.png").exists()
     assert ran >= 8
