@@ -83,7 +83,7 @@ class Exhibits(Picture):
                 "probabilities": gan.objective.log_odds,
                 "scores": [each[order].tolist() for each, order in zip(scores, orders, strict=True)],
                 "histograms": histograms(*scores, (0.0, 1.0) if gan.objective.log_odds else None),
-                "distances": distances.tolist(),
+                "distances": (distances / 255).tolist(),
             },
         )
 
