@@ -63,8 +63,8 @@ class Exhibits(Picture):
         samples = sampling.draw(generator, labels_to_draw(generator, NUM_NEIGHBOURS, classes), self.seed, gan.device)
         nearest, distances = nearest_neighbours(samples.flatten(1), images.flatten(1))
 
-        stops = seeded_latent(generator, 2 * NUM_WALKS, self.seed)
-        on_the_way = walks(generator, *stops.chunk(2), NUM_STEPS)
+        starts, ends = seeded_latent(generator, 2 * NUM_WALKS, self.seed).chunk(2)
+        on_the_way = walks(generator, starts, ends, NUM_STEPS)
         of_walks = labels_to_draw(generator, NUM_WALKS, classes).repeat_interleave(NUM_STEPS)
         seen = to_uint8(generate(generator, on_the_way.flatten(0, 1), of_walks, BATCH_SIZE, gan.device))
 
@@ -82,7 +82,7 @@ class Exhibits(Picture):
             {
                 "probabilities": gan.objective.log_odds,
                 "scores": [each[order].tolist() for each, order in zip(scores, orders, strict=True)],
-                "histograms": histograms(*scores, (0.0, 1.0) if gan.objective.log_odds else None),
+                "histograms": histograms(scores[0], scores[1], (0.0, 1.0) if gan.objective.log_odds else None),
                 "distances": (distances / 255).tolist(),
             },
         )
@@ -92,7 +92,8 @@ def histograms(real: Tensor, fake: Tensor, bounds: tuple[float, float] | None) -
     """The `edges` of NUM_BINS bins, and how many `real` and `generated` scores, (N,) each, are in each of them.
 
     Args:
-        real, fake: the scores.
+        real: scores of training images.
+        fake: scores of samples.
         bounds: the first edge and the last; None for the least score and the greatest.
     """
     both = torch.cat([real, fake]).double()

@@ -174,7 +174,7 @@ def effect(of: Effect, runs: Sequence[Run], roles: dict[str, str], metric: str) 
         x["scale"] = {**_scale(values, scale_of(values)), "nice": False, "padding": 24}
         x["axis"] = {"values": places, "labelOverlap": "greedy"} if few else {"labelOverlap": "greedy"}
     else:
-        x |= {"sort": places, "axis": {"labelAngle": 0 if len(places) < 4 else -30}}
+        x |= {"scale": {"domain": places}, "axis": {"labelAngle": 0 if len(places) < 4 else -30}}
     y = _y(numbers, scale_of(numbers))
     mean = {
         "data": {"values": means},
@@ -187,7 +187,7 @@ def effect(of: Effect, runs: Sequence[Run], roles: dict[str, str], metric: str) 
         "mark": {"type": "point", "filled": True, "size": 80},
         "encoding": {"x": x, "y": y, **_role(0.9)},
     }
-    return _chart([mean, dots], 210)
+    return _chart([dots, mean], 210)
 
 
 def parallel_coordinates(runs: Sequence[Run], keys: Sequence[str], roles: dict[str, str], metric: str) -> Spec | None:
@@ -232,9 +232,8 @@ def parallel_coordinates(runs: Sequence[Run], keys: Sequence[str], roles: dict[s
     x = {
         "field": "axis",
         "type": "nominal",
-        "sort": list(columns),
         "title": None,
-        "scale": {"type": "point", "padding": 0.4},
+        "scale": {"type": "point", "padding": 0.4, "domain": list(columns)},
         "axis": {"labelAngle": 0, "domain": False, "ticks": False, "orient": "top", "labelColor": "var(--text)"}
         | {"labelPadding": 14, "labelOverlap": False, "labelLimit": 150, "labelFontSize": 12},
     }
@@ -242,7 +241,7 @@ def parallel_coordinates(runs: Sequence[Run], keys: Sequence[str], roles: dict[s
     line = {"type": "line", "strokeJoin": "round", "interpolate": "monotone"}
     detail = {"field": "run", "type": "nominal"}
     width = {"condition": [{**ON_TOP, "value": 3.5}, {"test": "datum.role !== 'other'", "value": 2.5}], "value": 1.5}
-    layers = [
+    layers: list[Spec] = [
         {
             "data": {"values": [{"axis": axis} for axis in columns]},
             "mark": {"type": "rule", "color": "var(--line)"},
@@ -258,22 +257,23 @@ def parallel_coordinates(runs: Sequence[Run], keys: Sequence[str], roles: dict[s
             "mark": {**line, "strokeWidth": 12, "opacity": 0},
             "encoding": {"x": x, "y": y, "detail": detail},
         },
-        {
-            "data": {"values": labels},
-            "mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 11, "color": "var(--text)"}
-            | {"stroke": "var(--card)", "strokeWidth": 5},
-            "encoding": {"x": x, "y": y, "text": {"field": "text", "type": "nominal"}},
-        },
+        *(  # with a halo, behind the text
+            {
+                "data": {"values": labels},
+                "mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 11, **colours},
+                "encoding": {"x": x, "y": y, "text": {"field": "text", "type": "nominal"}},
+            }
+            for colours in (
+                {"color": "var(--card)", "stroke": "var(--card)", "strokeWidth": 5},
+                {"color": "var(--text)"},
+            )
+        ),
     ]
-    layers.append({**layers[-1], "mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 11}})
-    layers[-1]["mark"]["color"] = "var(--text)"
     return _chart(layers, 320)
 
 
 def positions(values: Sequence[Any]) -> list[float]:
     """Where values are on an axis from 0 to 1: numbers to scale, others evenly spaced, in order."""
-    from math import log10
-
     if all(map(is_number, values)):
         placed = [math.log10(value) if scale_of(values) == "log" else float(value) for value in values]
     else:

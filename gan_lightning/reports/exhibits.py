@@ -45,9 +45,9 @@ def read_exhibits(folder: Path) -> Exhibits | None:
     if path is None:
         return None
     said: dict[str, Any] = read_json(path) or {}
-    scores, histograms, distances = (said.get(name) for name in ("scores", "histograms", "distances"))
-    bins = histograms if isinstance(histograms, dict) else {}
-    edges, real, generated = (bins.get(name) for name in ("edges", "real", "generated"))
+    scores, histograms, distances = (said.get(name, []) for name in ("scores", "histograms", "distances"))
+    bins: dict[str, Any] = histograms if isinstance(histograms, dict) else {}
+    edges, real, generated = (bins.get(name, []) for name in ("edges", "real", "generated"))
     if (
         not isinstance(said.get("probabilities"), bool)
         or not isinstance(scores, list)

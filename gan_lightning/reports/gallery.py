@@ -1,6 +1,7 @@
 """The pictures of all runs, as many as a page has room for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from gan_lightning.errors import UserError
@@ -8,7 +9,7 @@ from gan_lightning.reports.exhibits import Exhibits, read_exhibits
 from gan_lightning.reports.images import address, read_image, webp
 from gan_lightning.reports.runs import Run
 
-ROOM = 2_000_000
+ROOM = 2_200_000
 """Bytes of all pictures on a page, which text makes a third more."""
 MOST_FRAMES = 40
 """Of a film."""
@@ -46,9 +47,7 @@ def galleries(runs: Sequence[Run], extremes: Sequence[Run]) -> tuple[list[Galler
     """
     damaged: list[str] = []
     weights = [SHARE_OF_EXTREMES if any(run is each for each in extremes) else 1 for run in runs]
-    found = [
-        _gallery(run, ROOM * weight / sum(weights), damaged) for run, weight in zip(runs, weights, strict=True)
-    ]
+    found = [_gallery(run, ROOM * weight / sum(weights), damaged) for run, weight in zip(runs, weights, strict=True)]
     return found, damaged
 
 
@@ -58,22 +57,32 @@ def _gallery(run: Run, room: float, damaged: list[str]) -> Gallery:
     sheets: dict[str, str] = {}
     exhibits = None
     last = len(run.grids) - 1
-    try:
+    with _noted(damaged):
+        exhibits = read_exhibits(run.folder)
+    with _noted(damaged):
         if run.grids:
             file = webp(read_image(run.grids[last]), room)
             frames[last] = address(file)
             room -= len(file)
-        exhibits = read_exhibits(run.folder)
-        for name, path in exhibits.sheets.items() if exhibits else ():
+    for name, path in exhibits.sheets.items() if exhibits else ():
+        with _noted(damaged):
             if len(file := webp(read_image(path), ROOM)) <= room:
                 sheets[name] = address(file)
                 room -= len(file)
+    with _noted(damaged):
         if last > 0:
-            file = webp(read_image(run.grids[0]), ROOM)  # noise, which takes more than digits do
+            file = webp(read_image(run.grids[0]), ROOM)  # mostly noise, which takes more than what comes later
             others = min(int(room / len(file)), MOST_FRAMES, last)
             for place in sorted({n * last // others for n in range(others)}):
                 frames[place] = address(webp(read_image(run.grids[place]), ROOM))
-    except UserError as reason:
-        damaged.append(str(reason))
     epochs = [int(path.stem.removeprefix("epoch_")) for path in run.grids]
     return Gallery([Frame(epochs[n], frames[n]) for n in sorted(frames)], exhibits, sheets)
+
+
+@contextmanager
+def _noted(damaged: list[str]) -> Iterator[None]:
+    """Go on without what cannot be read, and add a line that says so."""
+    try:
+        yield
+    except UserError as reason:
+        damaged.append(str(reason))

@@ -21,9 +21,9 @@ def read_image(path: Path) -> Image.Image:
         UserError: if it is none, is cut off, or has more than MOST_PIXELS pixels.
     """
     try:
-        image = Image.open(path, formats=["PNG"])
-        if image.width * image.height <= MOST_PIXELS:
-            return image.convert("RGB")
+        with Image.open(path, formats=["PNG"]) as image:
+            if image.width * image.height <= MOST_PIXELS:
+                return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as reason:  # SyntaxError: a broken chunk
         raise UserError(f"{path} is damaged: {one_line(reason)}") from reason
     raise UserError(f"{path} is too large for a page: {image.width} × {image.height} pixels")

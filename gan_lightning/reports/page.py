@@ -14,11 +14,10 @@ from gan_lightning.reports import charts
 from gan_lightning.reports.comparison import Group, caveat, metrics_of
 from gan_lightning.reports.effects import SPARE_RUNS, Effect
 from gan_lightning.reports.exhibits import SHEETS
-from gan_lightning.reports.gallery import Gallery, galleries
+from gan_lightning.reports.gallery import Gallery
 from gan_lightning.reports.names import shown, varied
 from gan_lightning.reports.runs import MISSING, Curve, Run, equilibrium_of
 from gan_lightning.reports.tables import plus_minus
-from gan_lightning.settings import short_keys
 
 MADE_BY = "gan_lightning.report"
 """What a page says that it was made by."""
@@ -35,6 +34,7 @@ def page(
     groups: Sequence[Group],
     effects: Sequence[Effect],
     curves: Mapping[str, Sequence[tuple[Run, Curve]]],
+    pictures: Sequence[Gallery],
     command: str | None,
     damaged: Sequence[str],
 ) -> str:
@@ -47,16 +47,15 @@ def page(
         groups: the same by settings.
         effects: of the hyperparameters.
         curves: of the runs, by their tags, in the order in which they are shown.
+        pictures: of the runs, a gallery each.
         command: what trains the best settings again, if it is known.
         damaged: lines on what could not be read.
     """
     finished = [run for run in runs if run.results.get(metric) is not None]
-    extremes = [finished[0], finished[-1]] if len(finished) > 1 else []
-    pictures, unreadable = galleries(runs, extremes)
     gallery_of = {run.number: gallery for run, gallery in zip(runs, pictures, strict=True)}
     roles = {run.number: charts.OTHER for run in runs}
-    if extremes:
-        roles |= {extremes[0].number: charts.BEST, extremes[1].number: charts.WORST}
+    if len(finished) > 1:
+        roles |= {finished[0].number: charts.BEST, finished[-1].number: charts.WORST}
     details = _details(curves)
     comparing = {} if len(runs) == 1 else _comparing(finished, effects, roles, metric, curves)
     environment = Environment(
@@ -74,7 +73,7 @@ def page(
         groups=groups,
         effects=effects,
         command=command,
-        damaged=[*damaged, *unreadable],
+        damaged=damaged,
         keys=varied(runs),
         columns=[*(name for name in numbers if name != metric and name in METRICS), "training_seconds"],
         numbers=numbers,
@@ -148,7 +147,8 @@ def _told(run: Run, gallery: Gallery, role: str, metric: str) -> dict[str, Any]:
         "name": run.name,
         "role": role,
         "value": f"{metric} {MISSING if number is None else shown(number)}",
-        "frames": gallery.frames,
+        # The last one is on the page.
+        "frames": [[frame.epoch, frame.address if frame is not gallery.frames[-1] else ""] for frame in gallery.frames],
     }
     if (exhibits := gallery.exhibits) is not None:
         told["scores"] = {"edges": exhibits.edges, "real": exhibits.real, "generated": exhibits.generated}
@@ -161,7 +161,7 @@ def _points(curves: Mapping[str, Sequence[tuple[Run, Curve]]], roles: dict[str, 
     The runs that matter come last, to be drawn above the others.
     """
     most = max(20, min(MOST_POINTS, ALL_POINTS // max(1, sum(len(of_runs) for of_runs in curves.values()))))
-    epochs: dict[tuple[float, ...], int] = {}
+    epochs: dict[tuple[float | None, ...], int] = {}
     points: dict[str, dict[str, Any]] = {}
     for tag, of_runs in curves.items():
         points[tag] = {}
@@ -182,7 +182,7 @@ def _library() -> Markup:
     """Vega-Lite, with Vega and what puts both on a page, as a script."""
     from vl_convert import javascript_bundle  # here, because it takes two seconds to put together
 
-    return Markup(javascript_bundle().replace("</script", r"<\/script"))  # noqa: S704  # a library's
+    return Markup(javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", r"<\/script"))  # noqa: S704  # a library's
 
 
 def _tile(place: int, of: int) -> str:

@@ -7,6 +7,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.reports.command import winning_command
 from gan_lightning.reports.comparison import choose_metric, groups, ranked
 from gan_lightning.reports.effects import main_effects
+from gan_lightning.reports.gallery import galleries
 from gan_lightning.reports.names import named
 from gan_lightning.reports.page import MADE_BY, page
 from gan_lightning.reports.pictures import draw_curves, draw_effect, draw_side_by_side, png
@@ -55,7 +56,9 @@ def write_report(patterns: list[str], folder: Path, metric: str | None = None) -
             for place, run in (("best", finished[0]), ("worst", finished[-1]))
         }
         others["best_and_worst"] = png(draw_side_by_side(extremes))
-    text = page(", ".join(patterns), metric, runs, by_settings, effects, curves, command, damaged)
+    pictures, unreadable = galleries(runs, extremes=[finished[0], finished[-1]] if finished else [])
+    damaged += unreadable
+    text = page(", ".join(patterns), metric, runs, by_settings, effects, curves, pictures, command, damaged)
 
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / PAGE, text)  # first, for it says that the folder is that of a report

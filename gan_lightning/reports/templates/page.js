@@ -55,7 +55,7 @@ function say(event, text) {
   tip.style.left = `${Math.max(8, left + width > innerWidth ? event.clientX - width - 16 : left)}px`;
   tip.style.top = `${Math.min(event.clientY + 16, innerHeight - tip.offsetHeight - 8)}px`;
 }
-const short = value => Number(value.toPrecision(4)).toString();
+const short = value => value && Math.abs(value) < 1e-3 ? value.toExponential(2) : Number(value.toPrecision(4)).toString();
 
 // What a chart is drawn of: rows, of all runs or of one
 function rows(spec, of) {
@@ -132,10 +132,11 @@ addEventListener("load", async () => { // only now it is known which trial is op
 for (const film of document.querySelectorAll(".film")) {
   const frames = data.runs[film.dataset.film].frames;
   const picture = film.querySelector("img"), slider = film.querySelector("input"), button = film.querySelector("button");
+  const last = picture.src;
   if (!slider) continue;
   const show = () => {
     const [epoch, address] = frames[slider.value];
-    picture.src = address;
+    picture.src = address || last;
     picture.alt = `samples of trial ${film.dataset.film}, epoch ${epoch}`;
     film.querySelector("output").textContent = `epoch ${epoch}`;
   };
