@@ -355,6 +355,10 @@ def test_bad_input_is_answered_with_one_line(words: list[str], expected: str, sw
     assert not list(Path().rglob("index.html"))
 
 
+STILL = "--force-prefers-reduced-motion"
+"""The page would glide to where it is sent, and a click miss."""
+
+
 @pytest.fixture
 def browser() -> webdriver.Chrome:
     """A real browser, without a screen, of a phone's width."""
@@ -364,7 +368,7 @@ def browser() -> webdriver.Chrome:
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", STILL):
         options.add_argument(argument)
     with webdriver.Chrome(options, webdriver.ChromeService(driver)) as opened:
         opened.set_window_size(500, 900)
