@@ -396,10 +396,10 @@ def _say_where(settings: DictConfig, more_epochs: int) -> None:
     log.info("pictures:    %s (samples/ has one of each epoch)", settings.output_dir)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return  # the sweep goes on with its jobs
+    log.info("a page:      python -m gan_lightning.report %s", shlex.quote(override("run", settings.output_dir)))
     if settings.logger.get("tensorboard") is not None:
         folder = shlex.quote(settings.output_dir)
         log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", folder)
-    log.info("a page:      python -m gan_lightning.report %s", shlex.quote(override("run", settings.output_dir)))
     limits = ("trainer.max_epochs=", "trainer.max_time=", "trainer.max_steps=")
     replaced = ("ckpt_path=", "output_dir=", "hparams_search=", *limits)  # the limits are those of this try
     go_on = [argument for folder in config_dirs(sys.argv) for argument in ("--config-dir", folder)]

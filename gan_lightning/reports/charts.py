@@ -172,7 +172,7 @@ def effect(of: Effect, runs: Sequence[Run], roles: dict[str, str], metric: str) 
     if numeric:
         few = len(set(values)) <= MOST_LEVELS
         x["scale"] = {**_scale(values, scale_of(values)), "nice": False, "padding": 24}
-        x["axis"] = {"values": places, "labelOverlap": "greedy"} if few else {"labelOverlap": "greedy"}
+        x["axis"] = {"labelOverlap": "greedy", "format": "~g", **({"values": places} if few else {})}
     else:
         x |= {"scale": {"domain": places}, "axis": {"labelAngle": 0 if len(places) < 4 else -30}}
     y = _y(numbers, scale_of(numbers))
@@ -301,4 +301,4 @@ def scores(probabilities: bool) -> Spec:
             },
         },
     }
-    return _chart([bars], 180, usermeta={"scores": kinds})
+    return _chart([bars], 280, usermeta={"scores": kinds})
