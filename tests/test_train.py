@@ -82,8 +82,9 @@ def test_what_a_run_leaves_behind(run: Run) -> None:
     assert results.keys() >= TAGS.keys() | {"training_seconds", "images_per_second"}
     assert all(math.isfinite(value) for value in results.values())
 
-    pictures, board, go_on = outcome.stdout.strip().splitlines()[-3:]
+    pictures, page, board, go_on = outcome.stdout.strip().splitlines()[-4:]
     assert "run" in pictures
+    assert page.endswith("gan_lightning.report run=run")
     assert board.endswith("--logdir run")
     assert "ckpt_path=auto" in go_on
     assert go_on.strip() in (folder / "train.log").read_text()

@@ -66,7 +66,7 @@ def _chart(layers: list[Spec], height: int, **more: Any) -> Spec:
 
 
 def _y(values: Sequence[float], scale: str) -> Spec:
-    """What is above; the page says over the chart what it is."""
+    """The axis upwards; the page says over the chart what it is."""
     return {"field": "y", "type": "quantitative", "title": None, "scale": _scale(values, scale)}
 
 
@@ -76,7 +76,7 @@ def _scale(values: Sequence[float], kind: str) -> Spec:
     low, high = min(finite, default=0.0), max(finite, default=1.0)
     if low == high:
         return {"type": "linear", "domain": [low - (abs(low) / 10 or 1), high + (abs(high) / 10 or 1)], "nice": False}
-    return {"type": "log", "nice": False} if kind == "log" else {"type": "linear", "zero": False, "nice": True}
+    return {"type": kind, "domain": [low, high], "nice": kind == "linear"}
 
 
 EPOCHS = {"field": "x", "type": "quantitative", "title": "epoch", "scale": {"zero": False, "nice": False}}
@@ -133,7 +133,7 @@ def _over_epochs(tags: Sequence[str], drawn: Sequence[Curve], encoding: Spec, ma
     values = [value for curve in drawn for _, value in curve]
     shares = all(tag.startswith("probability/") or tag.endswith("accuracy") for tag in tags)
     # That of a share is linear, however small it becomes: from 0 to 1 it is read at a glance.
-    y = _y(values, "linear" if shares else scale_of(values))
+    y = _y([*values, *([] if mark is None else [mark])], "linear" if shares else scale_of(values))
     dots = {"point": {"size": 40}} if max(map(len, drawn), default=0) == 1 else {}
     line = {"mark": {"type": "line", "strokeJoin": "round", **dots}, "encoding": {**encoding, "y": y}}
     rule = {"type": "rule", "strokeDash": [4, 3], "color": "var(--muted)"}
@@ -285,7 +285,7 @@ def positions(values: Sequence[Any]) -> list[float]:
 
 def scores(probabilities: bool) -> Spec:
     """The histogram of D's scores of real and of generated images. A row is a bin: start, end, kind, count."""
-    title = "D(x): how real the image is to the discriminator" if probabilities else "score of the discriminator"
+    title = "D(x)" if probabilities else "score"
     kinds = {"real": "training images", "generated": "samples"}
     bars = {
         "mark": {"type": "bar", "opacity": 0.7, "binSpacing": 0},

@@ -84,10 +84,9 @@ async function draw(place) {
   if (spec.usermeta?.tags) follow(place, view, values, of);
   else view.addEventListener("pointermove", (event, item) => {
     const { run, kind, start, end, count } = item?.datum ?? {};
-    if (run) {
-      pick(run);
-      say(event, `${data.runs[run].name}\n${data.runs[run].value}`);
-    } else say(event, kind && `${count} ${kind}\nfrom ${short(start)} to ${short(end)}`);
+    pick(run ?? "");
+    if (run) say(event, `${data.runs[run].name}\n${data.runs[run].value}`);
+    else say(event, kind && `${count} ${kind}\nfrom ${short(start)} to ${short(end)}`);
   });
   place.addEventListener("pointerleave", () => { pick(""); say(); });
   place.dataset.drawn = "done";
@@ -98,7 +97,7 @@ function follow(place, view, values, of) {
   const points = values.filter(({ y }) => y !== null);
   place.addEventListener("pointermove", event => {
     const { left, top } = place.querySelector("svg").getBoundingClientRect();
-    const [x, y] = view.scale && [view.scale("x"), view.scale("y")];
+    const [x, y] = [view.scale("x"), view.scale("y")];
     const [across, down] = view.origin();
     const [px, py] = [event.clientX - left - across, event.clientY - top - down];
     let least = Infinity, nearest;
