@@ -1,4 +1,4 @@
-"""Say which setting won: `python -m gan_lightning.report sweep=…`; `--help` lists the settings."""
+"""Say which setting won: `python -m gan_lightning.report sweep=…`, or `run=…`; `--help` lists the settings."""
 
 from pathlib import Path
 
@@ -12,9 +12,13 @@ from gan_lightning.reports.runs import find_runs
 @entry_point("report")
 def main(settings: DictConfig) -> None:
     """Compare runs and write tables, pictures and a page."""
-    if settings.sweep in (None, "", []):
-        raise UserError("which runs? sweep=… takes the folder of a sweep, or of runs, a pattern, or a list of these")
-    patterns = as_list(settings.sweep)
+    given = [each for each in (settings.sweep, settings.run) if each not in (None, "", [])]
+    if len(given) != 1:
+        raise UserError(
+            "which runs? sweep=… takes the folder of a sweep, or of runs, a pattern, or a list of these;"
+            " run=… that of a single run"
+        )
+    patterns = as_list(given[0])
     output_dir = settings.output_dir
     if output_dir is None:
         if len(patterns) > 1 or not Path(patterns[0]).is_dir():

@@ -406,6 +406,7 @@ def _say_where(settings: DictConfig, more_epochs: int) -> None:
     log.info("pictures:    %s (samples/ has one of each epoch)", settings.output_dir)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return  # the sweep goes on with its jobs
+    log.info("a page:      python -m gan_lightning.report %s", shlex.quote(override("run", settings.output_dir)))
     if settings.logger.get("tensorboard") is not None:
         folder = shlex.quote(settings.output_dir)
         log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", folder)

@@ -186,7 +186,7 @@ PICTURED = (
     "output_dir=run",
 )
 """Overrides for a run of five alternations an epoch with all its pictures, which take most of its time."""
-DRAWS = ("loss_curves", "real_and_fake", "training_gif")
+DRAWS = ("loss_curves", "real_and_fake", "training_gif", "exhibits")
 SHORT = (*PICTURED[:-1], *(f"~callbacks.{name}" for name in DRAWS), PICTURED[-1])
 """The same run without the pictures that are drawn at its end: a moment."""
 CONDITIONAL = ("model=dcgan", "model.width=4", "model.conditional=true")

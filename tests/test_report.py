@@ -1,12 +1,13 @@
 """The command that compares runs."""
 
-import base64
 import csv
 import json
 import re
 import shutil
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,15 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from PIL import Image
 from selenium import webdriver
+from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 from test_cli import the_one_line
 from torch.utils.tensorboard import SummaryWriter
 
 from gan_lightning import report
 from gan_lightning.paths import CONF
+from gan_lightning.reports.exhibits import SHEETS
 
 DISTANCES = {("1e-4", 0): 3.0, ("1e-4", 1): 5.0, ("1e-5", 0): 20.0, ("1e-5", 1): None, ("1e-3", 0): 100.0}
 
@@ -52,8 +56,9 @@ def make_run(folder: str, rate: str, seed: int, results: dict | None = None, sta
         settings = compose("config", words)
     (path / "samples").mkdir(parents=True)
     OmegaConf.save(settings, path / "config.yaml")
-    noise = np.random.default_rng(seed).integers(0, 255, (50, 50), dtype=np.uint8)
-    Image.fromarray(noise).save(path / "samples" / "epoch_0001.png")
+    for epoch in (1, 2):
+        Image.fromarray(noise(50, 50, seed=seed + epoch)).save(path / "samples" / f"epoch_000{epoch}.png")
+    leave_exhibits(path)
     writer = SummaryWriter(folder)
     for step in range(1, 11):
         writer.add_scalar("loss/generator", float(rate) * step, step)
@@ -64,6 +69,31 @@ def make_run(folder: str, rate: str, seed: int, results: dict | None = None, sta
     (path / "status.json").write_text(json.dumps({"state": state, "overrides": overrides}))
     if results is not None:
         (path / "metrics.json").write_text(json.dumps({"epochs": 2, "training_seconds": 3.5, **results}))
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    """Bytes."""
+    return np.random.default_rng(seed).integers(0, 255, shape, dtype=np.uint8)
+
+
+def leave_exhibits(run: Path) -> None:
+    """What a training's end leaves of the players."""
+    (run / "exhibits").mkdir()
+    for name, (rows, columns) in SHEETS.items():
+        Image.fromarray(noise(8 * rows, 8 * columns)).save(run / "exhibits" / f"{name}.png")
+    scores = [sorted(np.random.default_rng(kind).random(24).tolist()) for kind in range(2)]
+    bins = {"edges": [0, 0.5, 1], "real": [5, 19], "generated": [20, 4]}
+    said = {"probabilities": True, "scores": scores, "histograms": bins, "distances": [1.5] * 12}
+    (run / "exhibits" / "exhibits.json").write_text(json.dumps(said))
+
+
+def _png() -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(noise(50, 50)).save(buffer, "png")
+    return buffer.getvalue()
+
+
+PNG = _png()
 
 
 class Page(HTMLParser):
@@ -80,6 +110,13 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def data_of(page: Path) -> dict[str, Any]:
+    """What a page's script is told."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text())
+    assert found
+    return json.loads(found[1])
 
 
 SECRET = "open sesame"
@@ -131,6 +168,27 @@ def test_one_damaged_run_is_left_out_and_named(file: str, content: str, sweep: P
     assert len(Path("out/results.csv").read_text().splitlines()) == len(DISTANCES) + 2  # with the head
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("samples/epoch_0002.png", b"no picture"),
+        ("samples/epoch_0002.png", PNG[: len(PNG) // 2]),
+        ("exhibits/walks.png", b"GIF89a"),
+        ("exhibits/exhibits.json", b"{}"),
+        ("exhibits/exhibits.json", b'{"probabilities": true, "scores": [[1], [2]]}'),
+    ],
+)
+def test_a_damaged_picture_is_left_out_and_named_and_its_run_is_not(
+    file: str, content: bytes, sweep: Path, report_of: Run
+) -> None:
+    (sweep / "lr-1e-4+seed-0" / file).write_bytes(content)
+    outcome = report_of("sweep=sweep", "output_dir=out")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert f"sweep/lr-1e-4+seed-0/{file} is damaged" in Page(Path("out/index.html")).text
+    assert outcome.stdout.count("left out: ") == 1
+    assert "| 001, 002 | 4 ± 1.4 |" in outcome.stdout
+
+
 def test_a_metric_that_is_no_name_is_left_out_with_its_run(sweep: Path, report_of: Run) -> None:
     config = sweep / "lr-1e-4+seed-0" / "config.yaml"
     config.write_text(re.sub(r"^optimized_metric: .*$", "optimized_metric: [1]", config.read_text(), flags=re.M))
@@ -142,22 +200,30 @@ def test_links_out_of_a_strangers_folder_are_not_followed(sweep: Path, report_of
     failed = sweep / "lr--1+seed-0"
     (failed / "traceback.txt").unlink()
     (failed / "traceback.txt").symlink_to(Path("secret").resolve())
-    picture = sweep / "lr-1e-4+seed-0" / "samples" / "epoch_0001.png"
-    picture.unlink()
-    picture.symlink_to(Path("secret").resolve())
+    pictures = [sweep / "lr-1e-4+seed-0" / name for name in ("samples/epoch_0002.png", "exhibits/walks.png")]
+    for picture in pictures:
+        shutil.copy(picture, "secret.png")
+        picture.unlink()
+        picture.symlink_to(Path("secret.png").resolve())
+    shutil.move(sweep / "lr-1e-4+seed-1" / "exhibits", "elsewhere")
+    (sweep / "lr-1e-4+seed-1" / "exhibits").symlink_to(Path("elsewhere").resolve())
     assert report_of("sweep=sweep", "output_dir=out").exit_code == 0
     page = Path("out/index.html").read_text()
     assert SECRET not in page
-    assert base64.b64encode(SECRET.encode()).decode() not in page
+    runs = data_of(Path("out/index.html"))["runs"]
+    assert [[epoch for epoch, _ in runs[number]["frames"]] for number in ("001", "002")] == [[1], [1, 2]]
+    assert ["scores" in runs[number] for number in ("001", "002")] == [True, False]
+    assert page.count("<h3>Walks</h3>") == len(DISTANCES) - 1  # of the others, and one at work
 
 
 def test_a_strangers_words_are_neither_html_nor_formulas(sweep: Path, report_of: Run) -> None:
     for place in ("lr-1e-4+seed-0", "lr-1e-4+seed-1"):
         config = sweep / place / "config.yaml"
-        config.write_text(config.read_text().replace("fused: true", "fused: '=<b>[x](http://y)`|'"))
+        config.write_text(config.read_text().replace("fused: true", "fused: '=<b>[x](http://y)`|</script>'"))
     assert report_of("sweep=sweep", "output_dir=out").exit_code == 0
+    assert not re.search("<b>\\[x\\]|[|]</script>", Path("out/index.html").read_text())
     table = Path("out/table.md").read_text()
-    assert r"=&lt;b&gt;[x]\(http://y)\`\|" in table
+    assert r"=&lt;b&gt;[x]\(http://y)\`\|&lt;/script&gt;" in table
     assert "'=<b>" in Path("out/results.csv").read_text()
 
 
@@ -188,9 +254,11 @@ def test_the_page_needs_nothing_else(sweep: Path, report_of: Run) -> None:
     report_of("sweep=sweep")
     page = Page(sweep / "report" / "index.html")
     assert page.links
-    assert all(link.startswith(("data:image/png;base64,", "#")) for link in page.links)
+    assert all(link.startswith(("data:image/webp;base64,", "#")) for link in page.links)
     text = (sweep / "report" / "index.html").read_text()
-    assert not re.search(r"https?://|@import|url\(", text)
+    assert "default-src 'none'" in text
+    without_library = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"https?://|@import|url\((?!data:image/webp;base64,)", without_library)
     assert "optimizer.lr &lt;must&gt; be a number" in text  # nothing in a run becomes part of the page
     assert "Traceback: line 1" in page.text
     assert "diverged" in page.text
@@ -209,6 +277,23 @@ def test_a_single_run_has_no_command_and_losses_are_not_trusted(run: Run, report
     for text in (outcome.stdout, page.text, Path("run/report/table.md").read_text()):
         assert "Losses do not tell which generator is better; callbacks=evaluation measures what does." in text
         assert "to train the best again" not in text.lower()
+
+
+def test_a_single_run_has_a_page_of_its_own(run: Run, report_of: Run) -> None:
+    run(*SHORT, "trainer.max_epochs=2")
+    leave_exhibits(Path("run"))
+    outcome = report_of("run=run", "metric=generator_loss")
+    assert outcome.exit_code == 0, outcome.stderr
+    page = Path("run/report/index.html")
+    text = Page(page).text
+    for part in ("Curves", "Sorted by its score", "Nearest neighbours", "Walks", "model.generator.hidden_dims"):
+        assert part in text
+    assert "What mattered" not in text
+    said = data_of(page)
+    assert [epoch for epoch, _ in said["runs"]["001"]["frames"]] == [1, 2]
+    together = [chart["usermeta"].get("tags") for chart in said["charts"].values()]
+    assert ["loss/discriminator", "loss/generator"] in together
+    assert page.stat().st_size < 2_000_000
 
 
 @pytest.mark.slow
@@ -252,6 +337,8 @@ def test_damaged_and_foreign_files_are_left_out_with_a_line_each(sweep: Path, re
     ("words", "expected"),
     [
         ([], "which runs? sweep="),
+        (["sweep=sweep", "run=sweep"], "which runs? sweep="),
+        (["run=nowhere"], "there is no run in nowhere"),
         (["sweep=nowhere"], "there is no run in nowhere"),
         (["sweep='no*where'"], "there is no run in no*where"),
         (["sweep=sweep", "metric=frechet"], "no run has a metric called frechet; there is frechet_distance, coverage"),
@@ -268,6 +355,10 @@ def test_bad_input_is_answered_with_one_line(words: list[str], expected: str, sw
     assert not list(Path().rglob("index.html"))
 
 
+STILL = "--force-prefers-reduced-motion"
+"""The page would glide to where it is sent, and a click miss."""
+
+
 @pytest.fixture
 def browser() -> webdriver.Chrome:
     """A real browser, without a screen, of a phone's width."""
@@ -276,17 +367,91 @@ def browser() -> webdriver.Chrome:
         pytest.skip("there is no chromium with its chromedriver here")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", STILL):
         options.add_argument(argument)
     with webdriver.Chrome(options, webdriver.ChromeService(driver)) as opened:
         opened.set_window_size(500, 900)
         yield opened
 
 
+def show(browser: webdriver.Chrome, page: Path) -> None:
+    """Open a page, and wait until its charts are drawn."""
+    browser.get(page.resolve().as_uri())
+    WebDriverWait(browser, 60).until(
+        lambda opened: opened.execute_script("return document.documentElement.dataset.ready")
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [400, 1200])
+def test_in_a_browser_the_page_answers(width: int, sweep: Path, report_of: Run, browser: webdriver.Chrome) -> None:
+    report_of("sweep=sweep")
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    )
+    show(browser, sweep / "report" / "index.html")
+
+    def js(script: str, *words: object) -> Any:
+        return browser.execute_script(f"return {script}", *words)
+
+    assert js("document.documentElement.scrollWidth <= window.innerWidth")
+    # Every chart that is to be seen is drawn, none of those of trials that are not open.
+    drawn = {place.get_attribute("data-chart") for place in browser.find_elements(By.CSS_SELECTOR, ".chart:has(svg)")}
+    assert drawn == {"effect-0", "parallel", "probabilities", "curve-0", "curve-1"}
+    assert js("document.querySelectorAll('article .chart svg').length") == 0
+
+    # As the system has it, and as the switch says; also the colours of the charts.
+    def colours() -> set[str]:
+        return {
+            js("getComputedStyle(document.body).backgroundColor"),
+            js("getComputedStyle(document.querySelector('[data-chart=curve-0] svg text')).fill"),
+        }
+
+    dark = colours()
+    browser.find_element(By.CSS_SELECTOR, ".switch [data-theme=light]").click()
+    light = colours()
+    assert not dark & light
+    browser.find_element(By.CSS_SELECTOR, ".switch [data-theme='']").click()
+    assert colours() == dark
+
+    # A curve tells its run, which then stands out in the other charts and in the table.
+    chart = browser.find_element(By.CSS_SELECTOR, "[data-chart=curve-0]")
+    js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart)
+    ActionChains(browser).move_to_element(chart).perform()
+    tip = browser.find_element(By.ID, "tip")
+    assert re.match(r"00\d lr=\S+ seed=\d\n\S+ in epoch \S+", tip.text)
+    assert js("document.querySelector('#trials tr.picked').dataset.run") == tip.text[:3]
+    widths = js(
+        "[...document.querySelectorAll('[data-chart=parallel] .mark-line path')].map(p => p.style.strokeWidth"
+        " || p.getAttribute('stroke-width'))"
+    )
+    assert "3.5" in widths
+
+    # The slider shows another epoch.
+    film = browser.find_element(By.CSS_SELECTOR, "#extremes .film")
+    js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", film)
+    picture = film.find_element(By.TAG_NAME, "img")
+    last = picture.get_attribute("src")
+    film.find_element(By.TAG_NAME, "input").send_keys(Keys.ARROW_LEFT)
+    first = picture.get_attribute("src")
+    assert first != last
+    assert film.find_element(By.TAG_NAME, "output").text == "epoch 1"
+    film.find_element(By.TAG_NAME, "input").send_keys(Keys.ARROW_RIGHT)
+    assert picture.get_attribute("src") == last
+
+    browser.execute_script("location.hash = '#trial-003'")
+    WebDriverWait(browser, 10).until(lambda _: js("document.querySelectorAll('#trial-003 .chart svg').length") >= 3)
+    assert js("performance.getEntriesByType('resource').every(entry => entry.name.startsWith('data:'))")
+    assert browser.get_log("browser") == []
+
+
 @pytest.mark.slow
 def test_in_a_browser_columns_sort_and_trials_open(sweep: Path, report_of: Run, browser: webdriver.Chrome) -> None:
     report_of("sweep=sweep")
-    browser.get((sweep / "report" / "index.html").resolve().as_uri())
+    show(browser, sweep / "report" / "index.html")
 
     def column(name: str) -> list[str]:
         heads = [head.text.split()[0] for head in browser.find_elements(By.CSS_SELECTOR, "#trials th")]

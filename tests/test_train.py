@@ -60,7 +60,7 @@ def test_what_a_run_leaves_behind(run: Run) -> None:
     assert outcome.exit_code == 0, outcome.stderr
     folder = Path("run")
     assert {path.name for path in folder.iterdir() if not path.name.startswith("events.out.tfevents")} == {
-        ".lock", "checkpoints", "config.yaml", "hparams.yaml", "loss_curves.png", "metrics.json",
+        ".lock", "checkpoints", "config.yaml", "exhibits", "hparams.yaml", "loss_curves.png", "metrics.json",
         "real_and_fake.png", "samples", "train.log", "training.gif",
     }  # fmt: skip
     assert {path.name for path in (folder / "samples").iterdir()} == {f"epoch_000{n}.png" for n in (1, 2, 3)}
@@ -82,8 +82,9 @@ def test_what_a_run_leaves_behind(run: Run) -> None:
     assert results.keys() >= TAGS.keys() | {"training_seconds", "images_per_second"}
     assert all(math.isfinite(value) for value in results.values())
 
-    pictures, board, go_on = outcome.stdout.strip().splitlines()[-3:]
+    pictures, page, board, go_on = outcome.stdout.strip().splitlines()[-4:]
     assert "run" in pictures
+    assert page.endswith("gan_lightning.report run=run")
     assert board.endswith("--logdir run")
     assert "ckpt_path=auto" in go_on
     assert go_on.strip() in (folder / "train.log").read_text()
@@ -309,12 +310,13 @@ def test_a_run_that_was_killed_while_its_pictures_were_drawn_draws_them(run: Run
     checkpoint = Path("run/checkpoints/last.ckpt").read_bytes()
     results = json.loads(Path("run/metrics.json").read_text())
     drawn = {Path("run", name): Path("run", name).read_bytes() for name in ("loss_curves.png", "training.gif")}
-    for path in ("metrics.json", "real_and_fake.png", *(path.name for path in drawn)):
+    for path in ("metrics.json", "real_and_fake.png", "exhibits/exhibits.json", *(path.name for path in drawn)):
         Path("run", path).unlink()
     outcome = run(*words)
     assert outcome.exit_code == 0, outcome.stderr
     assert all(path.read_bytes() == content for path, content in drawn.items())
     assert Path("run/real_and_fake.png").exists()
+    assert Path("run/exhibits/exhibits.json").exists()
     again = json.loads(Path("run/metrics.json").read_text())
     assert again["training_seconds"] == pytest.approx(results["training_seconds"], abs=20)
     assert again | {"training_seconds": 0} == results | {"training_seconds": 0}

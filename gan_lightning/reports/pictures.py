@@ -1,14 +1,17 @@
 """The pictures of a report."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from io import BytesIO
 from statistics import median
 from textwrap import fill, shorten
 
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from gan_lightning.errors import is_number
+from gan_lightning.errors import UserError, is_number
 from gan_lightning.reports.effects import Effect
+from gan_lightning.reports.images import read_image
 from gan_lightning.reports.runs import Curve, Run
 
 MOST_POINTS = 500
@@ -72,15 +75,21 @@ def draw_curves(tag: str, curves: Sequence[tuple[Run, Curve]], mark: float | Non
 
 def draw_side_by_side(runs: dict[str, Run]) -> Figure:
     """The last samples of runs, by their captions."""
-    from matplotlib.image import imread
-
     figure = Figure(figsize=(10, 5.4), layout="constrained")
     for axes, (caption, run) in zip(figure.subplots(1, len(runs)), runs.items(), strict=True):
         axes.set_title("\n".join(fill(line, 70) for line in caption.splitlines()), fontsize=9)
         axes.set_axis_off()
-        if run.samples is not None:
-            axes.imshow(imread(run.samples), cmap="gray", vmin=0, vmax=1)
+        if run.grids:
+            with suppress(UserError):  # the page says what is damaged
+                axes.imshow(read_image(run.grids[-1]))
     return figure
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as a file."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
 
 
 def scale_of(values: Sequence[float]) -> str:

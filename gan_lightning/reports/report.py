@@ -1,15 +1,17 @@
 """Everything that a report is made of, written into a folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from gan_lightning.errors import UserError
 from gan_lightning.reports.command import winning_command
 from gan_lightning.reports.comparison import choose_metric, groups, ranked
 from gan_lightning.reports.effects import main_effects
+from gan_lightning.reports.gallery import galleries
 from gan_lightning.reports.names import named
-from gan_lightning.reports.page import MADE_BY, page, png
-from gan_lightning.reports.pictures import draw_curves, draw_effect, draw_side_by_side
-from gan_lightning.reports.runs import equilibrium_of, find_runs, read_curves
+from gan_lightning.reports.page import MADE_BY, page
+from gan_lightning.reports.pictures import draw_curves, draw_effect, draw_side_by_side, png
+from gan_lightning.reports.runs import Curve, Run, equilibrium_of, find_runs, read_curves
 from gan_lightning.reports.tables import markdown, write_csv
 from gan_lightning.whole_files import whole_file, write_text
 
@@ -37,13 +39,11 @@ def write_report(patterns: list[str], folder: Path, metric: str | None = None) -
     finished = [run for run in runs if run.results.get(metric) is not None]
 
     of_effects = {f"effect of {effect.key}": png(draw_effect(effect, metric)) for effect in effects}
-    of_curves = {}
-    curves = {run.folder: read_curves(run) for run in runs}
-    tags = dict.fromkeys(tag for of_run in curves.values() for tag in of_run)
-    for tag in sorted(tags, key=lambda tag: (not tag.startswith("loss/"), tag != f"evaluation/{metric}")):
-        shared = [(run, curves[run.folder][tag]) for run in runs if tag in curves[run.folder]]
-        of_curves[tag] = png(draw_curves(tag, shared, equilibrium_of(tag, [run for run, _ in shared])))
-    pictures = {"Effects": of_effects, "Curves": of_curves}
+    curves = _by_tags(runs, f"evaluation/{metric}")
+    of_curves = {
+        tag: png(draw_curves(tag, of_runs, equilibrium_of(tag, [run for run, _ in of_runs])))
+        for tag, of_runs in curves.items()
+    }
     command = None
     if finished and (best := by_settings[0].runs[0]).overrides and best.hyperparameters:
         command = winning_command(best.overrides, best.hyperparameters["trainer.max_epochs"])
@@ -56,7 +56,9 @@ def write_report(patterns: list[str], folder: Path, metric: str | None = None) -
             for place, run in (("best", finished[0]), ("worst", finished[-1]))
         }
         others["best_and_worst"] = png(draw_side_by_side(extremes))
-    text = page(", ".join(patterns), metric, runs, by_settings, effects, pictures, command, damaged)
+    pictures, unreadable = galleries(runs, extremes=[finished[0], finished[-1]] if finished else [])
+    damaged += unreadable
+    text = page(", ".join(patterns), metric, runs, by_settings, effects, curves, pictures, command, damaged)
 
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / PAGE, text)  # first, for it says that the folder is that of a report
@@ -67,3 +69,11 @@ def write_report(patterns: list[str], folder: Path, metric: str | None = None) -
             file.write(picture)
     left_out = "".join(f"left out: {line}\n" for line in damaged)
     return f"{table}\n{left_out}page: {folder / PAGE}"
+
+
+def _by_tags(runs: Sequence[Run], first: str) -> dict[str, list[tuple[Run, Curve]]]:
+    """The curves of all runs by their tags: losses come first, then `first`, then the rest, by what they are."""
+    curves = [(run, read_curves(run)) for run in runs]
+    tags = {tag for _, of_run in curves for tag in of_run}
+    in_order = sorted(tags, key=lambda tag: (not tag.startswith("loss/"), tag != first, tag))
+    return {tag: [(run, of_run[tag]) for run, of_run in curves if tag in of_run] for tag in in_order}

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +33,7 @@ class Run:
         results: the numbers that it ended with; None where it diverged.
         error: why it failed, or was interrupted.
         traceback: where it failed.
-        samples: the last grid of samples.
-        loss_curves: their picture.
+        grids: of samples, one of each epoch, in order.
         overrides: what was asked for, if it is a job of a sweep.
         number: that of the sweep's job, or in the order of a report.
         name: the number, and what tells the run from the others.
@@ -46,8 +46,7 @@ class Run:
     results: dict[str, float | None] = field(default_factory=dict)
     error: str = ""
     traceback: str = ""
-    samples: Path | None = None
-    loss_curves: Path | None = None
+    grids: list[Path] = field(default_factory=list)
     overrides: list[str] = field(default_factory=list)
     number: str = ""
     name: str = ""
@@ -91,7 +90,7 @@ def _folders(place: Path) -> list[Path]:
 
 def _read(folder: Path) -> Run:
     for name in (STATUS, RESULTS, "config.yaml"):
-        if os.path.lexists(folder / name) and _own(folder, name) is None:
+        if os.path.lexists(folder / name) and own(folder, name) is None:
             raise UserError(f"{folder / name} is no file, or one from elsewhere")
     status = read_status(folder)
     number = (read_json(folder.parent / NUMBERS) or {}).get(folder.name)
@@ -103,7 +102,7 @@ def _read(folder: Path) -> Run:
     metric = settings.get("optimized_metric")
     if not isinstance(metric, str | None):
         raise UserError(f"{folder / 'config.yaml'} is damaged: optimized_metric names no metric")
-    trace = _own(folder, TRACEBACK)
+    trace = own(folder, TRACEBACK)
     return Run(
         folder,
         state,
@@ -112,16 +111,17 @@ def _read(folder: Path) -> Run:
         results,
         status.get("error", ""),
         "" if trace is None else trace.read_text(errors="replace"),
-        max(
-            (path for path in folder.glob("samples/epoch_*.png") if _own(folder, f"samples/{path.name}")), default=None
-        ),
-        _own(folder, "loss_curves.png"),
+        [
+            path
+            for path in sorted(folder.glob("samples/epoch_*.png"))
+            if re.fullmatch(r"epoch_\d{4,9}", path.stem, re.ASCII) and own(folder, f"samples/{path.name}")
+        ],
         status.get("overrides", []),
         f"{number:03}" if isinstance(number, int) else "",
     )
 
 
-def _own(folder: Path, name: str) -> Path | None:
+def own(folder: Path, name: str) -> Path | None:
     """A file of a run, if there is one, and it is no link to another place, which a stranger may have made."""
     path = folder / name
     return path if path.is_file() and path.resolve().is_relative_to(folder.resolve()) else None

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gan_lightning.callbacks.exhibits import Exhibits
 from gan_lightning.callbacks.progress_bar import ProgressBar
 from gan_lightning.callbacks.real_and_fake import RealAndFake
 from gan_lightning.callbacks.samples import Samples
@@ -18,6 +19,7 @@ from gan_lightning.callbacks.training_gif import TrainingGif
         (RealAndFake, {"path": "x", "num_samples": 0}),
         (RealAndFake, {"path": "x", "seed": 1e23}),
         (ProgressBar, {"refresh_rate": "abc"}),
+        (Exhibits, {"folder": "x", "seed": -1}),
         (TrainingGif, {"path": "x", "folder": "y", "seconds": "abc"}),
     ],
 )
