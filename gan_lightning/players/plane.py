@@ -1,0 +1,55 @@
+"""Asking the players, where points of the plane take the place of images, what they say of places in it."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.players.judge import Judge
+from gan_lightning.players.protocol import evaluating, takes_labels
+from gan_lightning.players.sampling import judged
+
+AT_ONCE = 10_000
+"""Places that are judged at a time."""
+
+
+def belief(
+    discriminator: nn.Module, places: Tensor, num_classes: int, undecided: float, device: torch.device
+) -> Tensor:
+    """How likely D takes places (N, 2, 1, 1) for real, (N,) in [0, 1]: sigmoid(logit - undecided).
+
+    Args:
+        discriminator: of one that takes labels it is the mean logit over the classes.
+        places: where it is asked.
+        num_classes: how many classes there are.
+        undecided: the logit of what is as likely real as generated: 0, if logits are log-odds.
+        device: of the discriminator.
+    """
+    classes = range(num_classes if takes_labels(discriminator) else 1)
+    logits = [judged(discriminator, places, torch.full((len(places),), n), AT_ONCE, device) for n in classes]
+    return (torch.stack(logits).mean(0) - undecided).sigmoid()
+
+
+def pushes(
+    generator_loss: Callable[[Judge, Tensor, Tensor], Tensor],
+    discriminator: nn.Module,
+    real: Tensor,
+    generated: Tensor,
+    labels: Tensor,
+    device: torch.device,
+) -> Tensor:
+    """Along which way each of N generated points would lower G's loss, (N, 2, 1, 1): -N ∂L/∂x, on the CPU.
+
+    Args:
+        generator_loss: that of an objective.
+        discriminator: as it judges when it is not trained, without dropout.
+        real: points (N, 2, 1, 1), for objectives that compare.
+        generated: points (N, 2, 1, 1).
+        labels: (N,), of both.
+        device: of the discriminator.
+    """
+    points = generated.to(device).requires_grad_()
+    with evaluating(discriminator), torch.enable_grad():
+        loss = generator_loss(Judge(discriminator, labels.to(device)), real.to(device), points)
+        (slope,) = torch.autograd.grad(loss, points)
+    return -len(points) * slope.cpu()
