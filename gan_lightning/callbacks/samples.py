@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
@@ -12,7 +13,7 @@ from gan_lightning.drawing.layouts import grid_of_classes
 from gan_lightning.drawing.pictures import captioned, save_png
 from gan_lightning.drawing.plane import lattice, scene
 from gan_lightning.errors import whole_number
-from gan_lightning.players.plane import belief, pushes
+from gan_lightning.players.places import answers, leaning, pushes
 from gan_lightning.players.sampling import draw, judged, labels_to_draw
 from gan_lightning.wording import counted
 
@@ -29,7 +30,7 @@ class Samples(Callback):
     Of points of the plane it is the game at this moment: as many training points, in blue, beside generated ones, in
     orange; each place as blue as D takes it for real, as orange as it takes it for generated, and white where it cannot
     tell; and from some generated points arrows against the gradient of G's loss, as D would push them now. Where logits
-    are scores, white is half way between the mean scores of both.
+    are scores, white is half way between the mean scores of both, and the farthest of all has the full colour.
 
     Args:
         folder: where `epoch_0001.png` … are written.
@@ -74,8 +75,8 @@ class Samples(Callback):
         real, labels = (each[: self.num_samples] for each in data.train_set.tensors)
         generated = draw(gan.ema.choose(gan.generator, self.weights), labels, self.seed, gan.device)
         objective, d = gan.objective.in_epoch(epoch), gan.discriminator
-        both = (judged(d, points, labels, len(labels), gan.device).mean() for points in (real, generated))
-        undecided = 0.0 if objective.log_odds else sum(both).item() / 2
-        heat = belief(d, lattice(PLACES), data.num_classes, undecided, gan.device).view(PLACES, PLACES)
+        both = torch.cat([judged(d, points, labels, len(labels), gan.device) for points in (real, generated)])
+        places = answers(d, lattice(PLACES), data.num_classes, gan.device)
+        heat = leaning(places, objective.log_odds, undecided=both.mean()).view(PLACES, PLACES)
         arrows = pushes(objective.generator_loss, d, real, generated, labels, gan.device)[:ARROWS]
         return captioned(scene(heat, real, generated, arrows), f"after {counted(gan.alternations, 'alternation')}")

@@ -74,7 +74,9 @@ class ImageDataModule(LightningDataModule):
         self.test_set: TensorDataset | None = None
 
     def load(self, train: bool) -> tuple[Tensor, Tensor]:
-        """Read images (N, C, H, W), uint8, or points, float32, and labels (N,), int64, of the training or the test split."""
+        """Read images (N, C, H, W), uint8, and labels (N,), int64, of the training split or of the test split; points
+        of the plane are (N, 2, 1, 1), float32.
+        """
         raise NotImplementedError
 
     def split(self, train: bool) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ EDGE = 1.05
 """How far the picture reaches from the middle, each way; the data and what G draws lie within 1."""
 FINER = 2
 """How many times as large it is drawn, to be smooth when it has its size."""
-RADIUS = 2.0
+RADIUS = 1.6
 """Of a point, in pixels."""
 REACH = 0.2
 """Of the longest arrow, in the unit of the plane."""
@@ -25,8 +25,8 @@ REAL, GENERATED, PUSHED = (23, 92, 160), (226, 98, 6), (90, 40, 0)
 TINT = 0.5
 """How much of its colour a place has at most, of which D says that it is surely real, or surely generated."""
 OF_CLASSES = (
-    *((226, 98, 6), (23, 92, 160), (44, 140, 60), (196, 40, 50), (128, 90, 180)),
-    *((130, 80, 70), (214, 100, 180), (110, 110, 110), (160, 160, 20), (10, 165, 185)),
+    *((70, 70, 70), (23, 92, 160), (226, 98, 6), (44, 140, 60), (196, 40, 50)),
+    *((128, 90, 180), (130, 80, 70), (214, 100, 180), (160, 160, 20), (10, 165, 185)),
 )
 """Of the points of each class, again and again."""
 
@@ -45,18 +45,18 @@ def scatter(points: Tensor, labels: Tensor) -> Tensor:
     return _finished(picture)
 
 
-def scene(belief: Tensor, real: Tensor, generated: Tensor, pushes: Tensor) -> Tensor:
+def scene(leaning: Tensor, real: Tensor, generated: Tensor, pushes: Tensor) -> Tensor:
     """A picture (3, H, W), bytes, of the game: blue where D takes a place for real, orange where for generated, white
     where it cannot tell; blue and orange points; and arrows along which generated points are pushed.
 
     Args:
-        belief: (K, K), how likely D takes the places of a lattice for real.
+        leaning: (K, K) in [-1, 1], of the places of a lattice: 1 where D surely takes them for real.
         real: points (N, 2, 1, 1).
         generated: points (M, 2, 1, 1).
         pushes: (L, 2, 1, 1), of the first of them; of whatever length. An arrow has half of its greatest length where
             this is 1.
     """
-    sure = 2 * interpolate(belief[None, None], FINER * SIDE, mode="bilinear")[0] - 1  # (1, H, W)
+    sure = interpolate(leaning[None, None], FINER * SIDE, mode="bilinear")[0].nan_to_num()  # (1, H, W)
     colour = torch.where(sure > 0, _column(REAL), _column(GENERATED))
     ground = torch.full((), 255.0).lerp(colour, TINT * sure.abs())
     picture = Image.fromarray(ground.round().to(torch.uint8).permute(1, 2, 0).numpy())

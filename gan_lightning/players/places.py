@@ -13,21 +13,23 @@ AT_ONCE = 10_000
 """Places that are judged at a time."""
 
 
-def belief(
-    discriminator: nn.Module, places: Tensor, num_classes: int, undecided: float, device: torch.device
-) -> Tensor:
-    """How likely D takes places (N, 2, 1, 1) for real, (N,) in [0, 1]: sigmoid(logit - undecided).
-
-    Args:
-        discriminator: of one that takes labels it is the mean logit over the classes.
-        places: where it is asked.
-        num_classes: how many classes there are.
-        undecided: the logit of what is as likely real as generated: 0, if logits are log-odds.
-        device: of the discriminator.
-    """
+def answers(discriminator: nn.Module, places: Tensor, num_classes: int, device: torch.device) -> Tensor:
+    """The logits (N,) of places (N, 2, 1, 1); of a discriminator that takes labels their means over the classes."""
     classes = range(num_classes if takes_labels(discriminator) else 1)
     logits = [judged(discriminator, places, torch.full((len(places),), n), AT_ONCE, device) for n in classes]
-    return (torch.stack(logits).mean(0) - undecided).sigmoid()
+    return torch.stack(logits).mean(0)
+
+
+def leaning(logits: Tensor, log_odds: bool, undecided: Tensor) -> Tensor:
+    """How far D leans to taking places for real, or below 0 for generated, (N,) in [-1, 1], by its logits (N,).
+
+    Where these are log-odds it is 2 D(x) - 1. Scores mean something beside one another alone: it is how far they are
+    from `undecided`, a scalar, by the scale of the farthest.
+    """
+    if log_odds:
+        return 2 * logits.sigmoid() - 1
+    away = logits - undecided
+    return away / away.abs().max().clamp(min=1e-12)
 
 
 def pushes(
