@@ -1,5 +1,8 @@
 """Modes found, of mixtures of Gaussians in the plane: the protocol of Srivastava et al. 2017, "VEEGAN", section 4.1,
-and of Lin et al. 2018, "PacGAN", section 4.1, who add the divergence.
+and of Lin et al. 2018, "PacGAN", section 4.1.
+
+Their divergences differ. Here it is KL(drawn ‖ real) of all points, as of the classes of images, so that real points
+are its floor; the code published with PacGAN has the Jensen-Shannon divergence of the near points from uniform ones.
 """
 
 from typing import NamedTuple
