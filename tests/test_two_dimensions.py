@@ -29,6 +29,7 @@ SHORT = (
 MODES = {"modes_found", "high_quality", "mode_divergence"}
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_film_and_what_is_drawn_changes_no_weight(run: Run) -> None:
     assert run(*SHORT).exit_code == 0
     frames = [Image.open(path) for path in sorted(Path("run/samples").iterdir())]
@@ -41,6 +42,7 @@ def test_a_run_leaves_a_film_and_what_is_drawn_changes_no_weight(run: Run) -> No
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_samples_are_scattered_or_kept_as_floats_and_no_folder_of_pngs(run: Run) -> None:
     assert run(*SHORT, "~callbacks.samples", "~callbacks.training_gif").exit_code == 0
     drawn = [("s.png", ()), ("s.npz", ()), ("w.png", ("walk=3",)), ("w.gif", ("walk=2", "steps=2"))]
@@ -116,6 +118,7 @@ def test_points_from_elsewhere_are_measured() -> None:
         measure(lambda number: torch.zeros(number, 2), ring, 1000, ["modes"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [("model=goodfellow",), ("augmentation=instance_noise", "objective=switch", "penalty=none")]
 )

@@ -24,6 +24,8 @@ REAL, GENERATED, PUSHED = (23, 92, 160), (226, 98, 6), (90, 40, 0)
 """Colours: real points, generated ones, and the arrows from these."""
 TINT = 0.5
 """How much of its colour a place has at most, of which D says that it is surely real, or surely generated."""
+STEPS = 12
+"""From white to either colour: with many more, the few colours of a GIF would not do for the points."""
 OF_CLASSES = (
     *((70, 70, 70), (23, 92, 160), (226, 98, 6), (44, 140, 60), (196, 40, 50)),
     *((128, 90, 180), (130, 80, 70), (214, 100, 180), (160, 160, 20), (10, 165, 185)),
@@ -57,6 +59,7 @@ def scene(leaning: Tensor, real: Tensor, generated: Tensor, pushes: Tensor) -> T
             this is 1.
     """
     sure = interpolate(leaning[None, None], FINER * SIDE, mode="bilinear")[0].nan_to_num()  # (1, H, W)
+    sure = (sure * STEPS).round() / STEPS
     colour = torch.where(sure > 0, _column(REAL), _column(GENERATED))
     ground = torch.full((), 255.0).lerp(colour, TINT * sure.abs())
     picture = Image.fromarray(ground.round().to(torch.uint8).permute(1, 2, 0).numpy())
