@@ -24,7 +24,7 @@ from gan_lightning.building import build_dataset
 from gan_lightning.checkpoints import has_average, read_checkpoint
 from gan_lightning.cli import composed, run
 from gan_lightning.data.base import ImageDataModule
-from gan_lightning.data.pixels import to_uint8
+from gan_lightning.data.pixels import as_kept, as_seen
 from gan_lightning.errors import UserError, whole_number
 from gan_lightning.loading import TrainedGenerator, trained_generator
 from gan_lightning.measures.subject import Subject, check_generated
@@ -140,7 +140,7 @@ def _dataset(settings: str | Settings) -> ImageDataModule:
 
 
 def _pixels(images: Tensor, shape: tuple[int, ...], title: str) -> Tensor:
-    """Images as bytes.
+    """Images as the data set keeps them.
 
     Raises:
         ValueError: if they are of another shape or range, or hold NaN.
@@ -148,14 +148,14 @@ def _pixels(images: Tensor, shape: tuple[int, ...], title: str) -> Tensor:
     if tuple(images.shape) != shape:
         raise ValueError(f"generate should give images {shape}, as those of {title} are, not {tuple(images.shape)}")
     if images.dtype == torch.uint8:
-        return images.cpu()
+        images = as_seen(images)
     check_generated(images)
     if images.abs().max() > 1.01:
         raise ValueError(
             f"generate should give images in [-1, 1], or bytes, not {images.dtype} from {images.min():.3g} to"
             f" {images.max():.3g}"
         )
-    return to_uint8(images).cpu()
+    return as_kept(images).cpu()
 
 
 def _arguments(settings: Settings) -> list[str]:

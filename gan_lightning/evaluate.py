@@ -163,7 +163,7 @@ def _evaluate(models: list[Model], measuring: "Measuring", settings: DictConfig)
 
 def _subject(model: Model, settings: DictConfig, measuring: "Measuring") -> "Subject":
     """What a checkpoint's generator draws, and its discriminator if it has one."""
-    from gan_lightning.data.pixels import to_uint8
+    from gan_lightning.data.pixels import as_kept
     from gan_lightning.measures.subject import Subject, check_generated
     from gan_lightning.players.sampling import generate, judged, seeded_latent
 
@@ -178,7 +178,7 @@ def _subject(model: Model, settings: DictConfig, measuring: "Measuring") -> "Sub
     if not model.exported:
         discriminator = trained_player(checkpoint, "discriminator").to(device)
         logits = partial(judged, discriminator, batch_size=settings.batch_size, device=device)
-    drawn = reference.drawn(to_uint8(images))
+    drawn = reference.drawn(as_kept(images))
     num_train_images = model.settings["dataset"].get("num_train_images")
     return Subject(drawn, logits, model.settings["log_odds"], num_train_images, model.conditional)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gan_lightning.averaging import which_weights
 from gan_lightning.checkpoints import check_trust, has_average, last_of, read_checkpoint, trained_player
-from gan_lightning.data.pixels import to_uint8
+from gan_lightning.data.pixels import as_kept
 from gan_lightning.errors import whole_number
 from gan_lightning.loop.checkpoint_schema import check_finite
 from gan_lightning.mistakes import user_mistakes
@@ -53,7 +53,7 @@ class TrainedGenerator(nn.Module):
         return sample_latent(self.network, num_samples, random)
 
     def draw(self, num_samples: int, labels: int | Sequence[int] | Tensor | None = None, seed: int = 0) -> Tensor:
-        """Images (num_samples, C, H, W), bytes, on the CPU; the same for the same seed.
+        """Images (num_samples, C, H, W), bytes or points, on the CPU; the same for the same seed.
 
         Args:
             num_samples: how many.
@@ -69,7 +69,7 @@ class TrainedGenerator(nn.Module):
         asked = labels_to_draw(self, num_samples, self._classes(labels))
         latent = seeded_latent(self, num_samples, seed)
         device = next(self.parameters(), latent).device
-        return to_uint8(generate(self, latent, asked, BATCH_SIZE, device))
+        return as_kept(generate(self, latent, asked, BATCH_SIZE, device))
 
     def _classes(self, labels: Any) -> Sequence[int]:
         if labels is None:

@@ -48,7 +48,7 @@ class Measuring:
         self.data = data
         self.num_samples = num_samples
         self.batch_size = batch_size
-        self.features = space_for(features, data.num_classes)
+        self.features = space_for(features, data)
         self.measures: dict[str, Measure] = measures_named(measures, self.features)
         self.device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
         data.prepare_data()

@@ -105,7 +105,7 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
         share = settings.trainer.limit_train_batches
         if isinstance(share, float) and share * len(data.train_dataloader()) < 1:
             raise UserError(f"trainer.limit_train_batches={share} is less than one training step of an epoch")
-        _check_callbacks(settings, gan, callbacks)
+        _check_callbacks(settings, gan, data, callbacks)
     if checkpoint is None:
         initialise_from(gan.generator, data.train_images)
         gan.ema.begin_at(gan.generator)
@@ -166,7 +166,7 @@ def _try_out(gan: "GAN", data: "ImageDataModule") -> None:
     """
     import torch
 
-    from gan_lightning.data.pixels import from_uint8
+    from gan_lightning.data.pixels import as_seen
     from gan_lightning.players.protocol import evaluating
     from gan_lightning.players.sampling import draw
 
@@ -177,8 +177,8 @@ def _try_out(gan: "GAN", data: "ImageDataModule") -> None:
                 f"model.generator draws images of {tuple(drawn.shape[1:])},"
                 f" but those of {data.title} are {tuple(data.image_shape)}"
             )
-        real = from_uint8(data.train_images[:2])
-        check_losses(gan, real, from_uint8(drawn[: len(real)]), data.split(train=True)[1][: len(real)])
+        real = as_seen(data.train_images[:2])
+        check_losses(gan, real, as_seen(drawn[: len(real)]), data.split(train=True)[1][: len(real)])
 
 
 def check_losses(gan: "GAN", real: "Tensor", fake: "Tensor", labels: "Tensor") -> None:
@@ -205,7 +205,9 @@ def check_losses(gan: "GAN", real: "Tensor", fake: "Tensor", labels: "Tensor") -
             )
 
 
-def _check_callbacks(settings: DictConfig, gan: "GAN", callbacks: "dict[str, Callback]") -> None:
+def _check_callbacks(
+    settings: DictConfig, gan: "GAN", data: "ImageDataModule", callbacks: "dict[str, Callback]"
+) -> None:
     """Refuse callbacks that ask for what this GAN does not have."""
     from gan_lightning.averaging import which_weights
     from gan_lightning.callbacks.best_checkpoint import BestCheckpoint
@@ -218,7 +220,7 @@ def _check_callbacks(settings: DictConfig, gan: "GAN", callbacks: "dict[str, Cal
     conditional = takes_labels(gan.generator)
     evaluation = Evaluation.among(callbacks.values())
     if evaluation is not None:
-        evaluation.suit(gan.hparams["num_classes"])
+        evaluation.suit(data)
     for callback in callbacks.values():
         if isinstance(callback, Evaluation | RealAndFake | Samples):
             which_weights(callback.weights, averaged=gan.ema.network is not None)

@@ -103,13 +103,17 @@ NARROW = {
 """What is made for a GPU, for a moment of a CPU."""
 
 
+POINTS = ("ring", "grid", "spiral", "two_moons")
+"""Which suit few models: tests/test_two_dimensions.py."""
+
+
 # The others need a GPU, below, or more test images, in tests/callbacks/test_evaluation.py, or images of one's own, in
 # tests/data/test_folder.py, or a package of their own.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
-        *together(without(PARTS, "gpu", "ddp", "evaluation", "wandb", "mlflow", "folder", "huggingface")),
+        *together(without(PARTS, "gpu", "ddp", "evaluation", "wandb", "mlflow", "folder", "huggingface", *POINTS)),
         *EXPERIMENTS,
     ],
 )

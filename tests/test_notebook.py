@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-PICTURES = {"first_steps": ["image/png", "image/png", "image/gif"], "ring_of_gaussians": ["image/png"]}
+PICTURES = {"first_steps": ["image/png", "image/png", "image/gif"], "ring_of_gaussians": ["image/gif", "image/gif"]}
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from gan_lightning.data.pixels import from_uint8
+from gan_lightning.data.pixels import as_seen
 from gan_lightning.errors import true_or_false, whole_number
 from gan_lightning.objectives import Minimax, RelativisticPairing, Switch
 from gan_lightning.players.protocol import call, evaluating
@@ -104,7 +104,7 @@ class Collapse(Callback):
         images, labels = data.train_set.tensors
         shown = torch.linspace(0, len(images) - 1, min(self.num_samples, len(images))).long()
         if self._real_distance is None:
-            self._real_distance = nearest_distance(from_uint8(images[shown]))
+            self._real_distance = nearest_distance(as_seen(images[shown]))
         latent = seeded_latent(gan.generator, len(shown), self.seed).to(gan.device)
         with evaluating(gan.generator):
             samples = call(gan.generator, latent, labels[shown].to(gan.device))

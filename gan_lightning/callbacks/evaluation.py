@@ -12,7 +12,7 @@ from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
 from gan_lightning.data.base import ImageDataModule
-from gan_lightning.data.pixels import to_uint8
+from gan_lightning.data.pixels import as_kept
 from gan_lightning.errors import UserError, whole_number
 from gan_lightning.features.named import feature_space, space_for
 from gan_lightning.features.space import Description, FeatureSpace, describe
@@ -86,14 +86,14 @@ class Evaluation(Callback):
         """
         return [name for measure in self.measures.values() for name in measure.metrics_of(log_odds, conditional)]
 
-    def suit(self, num_classes: int) -> None:
-        """Take the measures and the feature space that suit data of so many classes, where none were asked for.
+    def suit(self, data: ImageDataModule) -> None:
+        """Take the measures and the feature space that suit the data, where none were asked for.
 
         Raises:
             UserError: if those that were do not suit them.
         """
         try:
-            self.features = space_for(self.features, num_classes)
+            self.features = space_for(self.features, data)
             self.measures = measures_named(self._asked_for, self.features)
         except (UserError, ValueError) as reason:
             raise UserError(f"callbacks.evaluation: {reason}") from reason
@@ -168,7 +168,7 @@ class Evaluation(Callback):
         (images,) = _shared(drawn, (latent, labels), gan.device)
         check_generated(images)
         return Subject(
-            self._reference.drawn(to_uint8(images)),
+            self._reference.drawn(as_kept(images)),
             lambda pixels, labels: self._logits(gan, pixels, labels),
             gan.objective.log_odds,
             self._num_train_images,

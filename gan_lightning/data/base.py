@@ -7,7 +7,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
 
-from gan_lightning.data.pixels import from_uint8
+from gan_lightning.data.pixels import are_points, as_seen
 from gan_lightning.data.shuffled_batches import ResumableLoader, ShuffledBatches
 from gan_lightning.errors import whole_number
 
@@ -74,7 +74,9 @@ class ImageDataModule(LightningDataModule):
         self.test_set: TensorDataset | None = None
 
     def load(self, train: bool) -> tuple[Tensor, Tensor]:
-        """Read images (N, C, H, W), uint8, and labels (N,), int64, of the training split or of the test split."""
+        """Read images (N, C, H, W), uint8, and labels (N,), int64, of the training split or of the test split; points
+        of the plane are (N, 2, 1, 1), float32.
+        """
         raise NotImplementedError
 
     def split(self, train: bool) -> tuple[Tensor, Tensor]:
@@ -86,12 +88,13 @@ class ImageDataModule(LightningDataModule):
         return self._splits[train]
 
     def _check(self, images: Tensor, labels: Tensor) -> None:
-        """See that images are bytes of the shape that is promised, and labels their classes."""
+        """See that images are bytes, or points, of the shape that is promised, and labels their classes."""
+        dtype = torch.float32 if are_points(self.image_shape) else torch.uint8
         found = [(part.dtype, tuple(part.shape)) for part in (images, labels)]
-        if found != [(torch.uint8, (len(images), *self.image_shape)), (torch.int64, (len(images),))]:
+        if found != [(dtype, (len(images), *self.image_shape)), (torch.int64, (len(images),))]:
             given = " and ".join(f"{dtype} {shape}" for dtype, shape in found)
             raise ValueError(
-                f"{self.title} should load images (N, {', '.join(map(str, self.image_shape))}) of torch.uint8"
+                f"{self.title} should load images (N, {', '.join(map(str, self.image_shape))}) of {dtype}"
                 f" and labels (N,) of torch.int64, but it loads {given}"
             )
         if len(labels) and not 0 <= labels.min() <= labels.max() < self.num_classes:
@@ -126,7 +129,7 @@ class ImageDataModule(LightningDataModule):
 
     @property
     def train_images(self) -> Tensor:
-        """All training images (N, C, H, W), bytes, after `setup("fit")`."""
+        """All training images (N, C, H, W), bytes or points, after `setup("fit")`."""
         assert self.train_set is not None
         return self.train_set.tensors[0]
 
@@ -155,4 +158,4 @@ class ImageDataModule(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         images, labels = batch
-        return from_uint8(images), labels
+        return as_seen(images), labels

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from gan_lightning.data.pixels import are_points
+from gan_lightning.drawing.plane import scatter
+
 MOST_COLUMNS = 10
 """Of a picture with a class a row."""
 MARGIN = 2
@@ -22,10 +25,13 @@ def gray_or_rgb(images: Tensor) -> Tensor:
 
 
 def grid(images: Tensor, columns: int = 8) -> Tensor:
-    """One picture (3, H', W') of images (B, C, H, W), bytes, `columns` in a row; gray where C is neither 1 nor 3.
+    """One picture (3, H', W') of images (B, C, H, W), bytes, `columns` in a row; gray where C is neither 1 nor 3;
+    of points of the plane, where they lie.
 
     The same as torchvision's `make_grid`, which takes a second and a half to import.
     """
+    if are_points(images.shape[1:]):
+        return scatter(images, torch.zeros(len(images), dtype=torch.int64))
     images = gray_or_rgb(images).expand(-1, 3, -1, -1)
     if len(images) == 1:
         return images[0]
@@ -39,8 +45,10 @@ def grid_of_classes(images: Tensor, labels: Tensor, columns: int = 8) -> Tensor:
     """One picture (3, H', W') of images (B, C, H, W), bytes, with labels (B,) that stand together: a class a row.
 
     A class of more than ten images has several rows. What a row lacks is white. Of a single class, or of fewer than two
-    images a class, it is the plain grid.
+    images a class, it is the plain grid. Of points it is one picture, a class a colour.
     """
+    if are_points(images.shape[1:]):
+        return scatter(images, labels)
     sizes = labels.unique_consecutive(return_counts=True)[1].tolist()
     if len(sizes) == 1 or len(images) < 2 * len(sizes):
         return grid(images, columns)

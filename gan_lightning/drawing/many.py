@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_lightning.data.pixels import are_points
 from gan_lightning.drawing.pictures import image_of
 from gan_lightning.errors import UserError
 from gan_lightning.whole_files import whole_file, whole_folder
 from gan_lightning.wording import counted
 
 Batches = Iterable[tuple[Tensor, Tensor]]
-"""Images (B, C, H, W), bytes, and their labels (B,), again and again."""
+"""Images (B, C, H, W), bytes or points, and their labels (B,), again and again."""
 SMALLEST_FILE = 4096
 """Bytes of the disk that a file takes at least."""
 
@@ -39,16 +40,18 @@ def save_folder(path: Path, batches: Batches, number: int, labelled: bool) -> No
 
 
 def save_npz(path: Path, batches: Batches, shape: tuple[int, ...], labelled: bool) -> None:
-    """Write images (N, C, H, W) of this shape, bytes, as the array `images`, and their labels, int64, as `labels`.
+    """Write images (N, C, H, W) of this shape as the array `images`, bytes, or float32 if they are points, and their
+    labels, int64, as `labels`.
 
     Raises:
         UserError: if there is too little room on the disk.
     """
-    _check_room(path, shape[0], int(np.prod(shape[1:])))
+    kept = np.dtype("<f4" if are_points(shape[1:]) else "|u1")
+    _check_room(path, shape[0], kept.itemsize * int(np.prod(shape[1:])))
     all_labels = []
     with whole_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         with archive.open("images.npy", "w", force_zip64=True) as part:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            header = {"descr": kept.str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(part, header)
             for images, labels in batches:
                 part.write(images.contiguous().numpy().data)

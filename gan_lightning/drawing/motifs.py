@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.data.pixels import to_uint8
+from gan_lightning.data.pixels import as_kept
 from gan_lightning.drawing.latents import Latents, between, plane, walk
 from gan_lightning.drawing.layouts import beside, grid, grid_of_classes, square_columns
 from gan_lightning.players.protocol import takes_labels
@@ -62,7 +62,7 @@ class Motif(ABC):
 
     @abstractmethod
     def images(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images (B, C, H, W), bytes, and their labels (B,), batch by batch."""
+        """All images (B, C, H, W), bytes or points, and their labels (B,), batch by batch."""
 
     @abstractmethod
     def picture(self) -> Tensor:
@@ -73,10 +73,10 @@ class Motif(ABC):
         yield self.picture()
 
     def drawn(self, latent: Tensor, labels: Tensor) -> Tensor:
-        """Images (B, C, H, W), bytes, of latents (B, …) and labels (B,)."""
+        """Images (B, C, H, W), bytes or points, of latents (B, …) and labels (B,)."""
         parts = zip(latent.split(self.at_once), labels.split(self.at_once), strict=True)
         cpu = torch.device("cpu")
-        return torch.cat([to_uint8(generate(self.artist.generator, some, of, self.at_once, cpu)) for some, of in parts])
+        return torch.cat([as_kept(generate(self.artist.generator, some, of, self.at_once, cpu)) for some, of in parts])
 
 
 class Samples(Motif):

@@ -6,8 +6,9 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
+from gan_lightning.data.pixels import are_points
 from gan_lightning.drawing.films import check_film, save_film
-from gan_lightning.drawing.forms import ARRAYS, FILMS, PICTURE
+from gan_lightning.drawing.forms import ARRAYS, FILMS, FOLDER, PICTURE
 from gan_lightning.drawing.latents import Latents
 from gan_lightning.drawing.layouts import beside, enlarged, of_one_size
 from gan_lightning.drawing.many import save_folder, save_npz
@@ -55,6 +56,11 @@ def check_size(motifs: Sequence[Motif], output: Path, form: str) -> None:
     if is_film and not moves and len(motifs) == 1:
         raise UserError(f"{output} is a film, in which nothing would move; take a walk, walk=8, or several checkpoints")
     _, height, width = first.artist.image_shape
+    if form == FOLDER and are_points(first.artist.image_shape):
+        raise UserError(
+            f"{output} is a folder of PNGs, an image each, and {first.artist.path} draws points of the plane;"
+            " a picture, .png, shows them all, arrays, .npz, hold them"
+        )
     each = [motif.num_shown if is_film else motif.num_images for motif in motifs]
     shown = max(each) if is_film and not moves else sum(each)
     pixels = shown * (height + 2) * (width + 2)

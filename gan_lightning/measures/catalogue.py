@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gan_lightning.features.classifier import NUM_POINTS_DIMS
+from gan_lightning.features.plane import MIXTURE, PLANE
 from gan_lightning.features.spatial import NUM_SPATIAL_DIMS
 from gan_lightning.measures import published
 from gan_lightning.measures.equilibrium import equilibrium, mean_scores
@@ -12,6 +13,7 @@ from gan_lightning.measures.inception_score import inception_score
 from gan_lightning.measures.kernel import kernel_distance
 from gan_lightning.measures.memorisation import memorisation
 from gan_lightning.measures.metrics import METRICS
+from gan_lightning.measures.mixture import modes_found
 from gan_lightning.measures.modes import modes_and_divergence
 from gan_lightning.measures.neighbourhoods import neighbourhoods
 from gan_lightning.measures.parzen import FINE_SIGMAS, OFFICIAL_SIGMAS, parzen_likelihoods
@@ -46,6 +48,10 @@ def _frechet(subject: Subject, reference: Reference) -> dict[str, float]:
     }
 
 
+def _frechet_of_points(subject: Subject, reference: Reference) -> dict[str, float]:
+    return {"frechet_distance": frechet_distance(subject.images.points, reference.held_out.points)}
+
+
 def _kernel(subject: Subject, reference: Reference) -> dict[str, float]:
     return {"kernel_distance": kernel_distance(subject.images.points, reference.held_out.points)}
 
@@ -62,6 +68,17 @@ def _modes(subject: Subject, reference: Reference) -> dict[str, float]:
     classes = subject.images.description.probabilities.argmax(1)
     modes, divergence = modes_and_divergence(classes, reference.classes, reference.num_classes)
     return {"modes": float(modes), "class_divergence": divergence}
+
+
+def _modes_found(subject: Subject, reference: Reference) -> dict[str, float]:
+    assert reference.mixture is not None
+    real, mixture = reference.training.pixels.flatten(1), reference.mixture
+    found = modes_found(subject.images.points, real, mixture.centres, mixture.deviation)
+    return {
+        "modes_found": float(found.found),
+        "high_quality": found.high_quality,
+        "mode_divergence": found.divergence,
+    }
 
 
 def _classes(subject: Subject, reference: Reference) -> dict[str, float]:
@@ -165,6 +182,11 @@ _INCEPTION_MEASURES = _MEASURES | {
 }
 for _of_the_datas_classes in ("modes", "classes"):  # which are not those of the Inception network
     del _INCEPTION_MEASURES[_of_the_datas_classes]
+_MEASURES_OF_POINTS = {
+    "frechet": Measure(_frechet_of_points, ("frechet_distance",), at_least=3),
+    **{name: _MEASURES[name] for name in ("kernel", "neighbourhoods", "equilibrium")},
+}
+_MODES_FOUND = Measure(_modes_found, ("modes_found", "high_quality", "mode_divergence"), at_least=1)
 OF_CLASSES = ("score", "modes", "classes")
 """Those that need a space which tells the data's classes apart."""
 
@@ -172,6 +194,8 @@ MEASURES = {
     "classifier": _MEASURES,
     "clusters": {name: measure for name, measure in _MEASURES.items() if name not in OF_CLASSES},
     "inception": _INCEPTION_MEASURES,
+    PLANE: _MEASURES_OF_POINTS,
+    MIXTURE: _MEASURES_OF_POINTS | {"modes": _MODES_FOUND},
 }
 """The measures by name, for each feature space."""
 USUAL = "frechet", "neighbourhoods", "modes"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.data.base import ImageDataModule
+from gan_lightning.data.points import Mixture
 from gan_lightning.features.space import Description
 
 NUM_VALIDATION = 1000
@@ -22,7 +23,7 @@ class Images:
     """A set of images, and what a feature space says of it once a measure asks.
 
     Args:
-        pixels: (N, C, H, W), bytes.
+        pixels: (N, C, H, W), bytes or points.
         labels: their classes, (N,).
         describe: the feature space; None where no measure asks for one.
         locate: the space of spatial features; None where no measure asks for one.
@@ -79,6 +80,7 @@ class Reference:
         real: the first training images before the validation images, which stand in for generated ones where the
             floor of a measure is asked for.
         classes: labels whose histogram is the one that drawn classes should have.
+        mixture: the data set, if its modes are known; None otherwise.
         labels: those to generate images of, as many of each class as among the first training images.
     """
 
@@ -94,6 +96,7 @@ class Reference:
         first_validation = len(training) * 5 // 6
         self.num_classes = data.num_classes
         self.classes = torch.arange(data.num_classes) if data.uniform_classes else labels
+        self.mixture = data if isinstance(data, Mixture) else None
         self.training = Images(training, labels)
         self.validation = Images(
             training[first_validation:][:NUM_VALIDATION], labels[first_validation:][:NUM_VALIDATION]
@@ -105,7 +108,7 @@ class Reference:
         self._spaces = describe, locate
 
     def drawn(self, pixels: Tensor) -> Images:
-        """Images (N, C, H, W), bytes, that were generated of `labels`, in the same spaces."""
+        """Images (N, C, H, W), bytes or points, that were generated of `labels`, in the same spaces."""
         return Images(pixels, self.labels, *self._spaces)
 
 

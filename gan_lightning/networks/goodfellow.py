@@ -55,11 +55,14 @@ class Generator(base.Generator):
 
     @torch.no_grad()
     def initialise_from(self, images: Tensor) -> None:
-        """Set the output bias to the logit of each pixel's mean over the training images (N, C, H, W), bytes.
+        """Set the output bias to the logit of each pixel's mean over the training images (N, C, H, W), bytes, or points
+        in [-1, 1].
 
         Pixels that never (always) light up would have an infinite logit; they are held at 1e-7 from 0 (from 1).
         """
-        self.output.bias.copy_(torch.logit(images.double().mean(0).flatten() / 255, eps=1e-7))
+        mean = images.double().mean(0).flatten()
+        shares = (mean + 1) / 2 if images.is_floating_point() else mean / 255
+        self.output.bias.copy_(torch.logit(shares, eps=1e-7))
 
     def forward(self, latent: Tensor) -> Tensor:
         """Latents (B, latent_dim) to images (B, C, H, W) in [-1, 1]."""

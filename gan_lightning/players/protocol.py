@@ -10,8 +10,8 @@ gets those as well, (B,), int64. The rest has defaults:
 - `lipschitz`: whether a discriminator's slope is bounded by the way it is built, as under spectral normalisation; not
   assumed.
 - `sample_latent(num_samples, random)`: draws latents; otherwise they are normal, `latent_dim` numbers each.
-- `initialise_from(images)`: fits a generator's first weights to the training images (N, C, H, W), bytes; otherwise
-  nothing is fitted.
+- `initialise_from(images)`: fits a generator's first weights to the training images (N, C, H, W), bytes, or points of
+  the plane, floats in [-1, 1]; otherwise nothing is fitted.
 """
 
 import inspect
@@ -61,7 +61,7 @@ def sample_latent(generator: nn.Module, num_samples: int, random: torch.Generato
 
 
 def initialise_from(generator: nn.Module, images: Tensor) -> None:
-    """Fit a generator's first weights to the training images (N, C, H, W), bytes, if it knows how."""
+    """Fit a generator's first weights to the training images (N, C, H, W), bytes or points, if it knows how."""
     fit: Any = getattr(generator, "initialise_from", None)
     if fit is not None:
         fit(images)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.data.pixels import from_uint8, to_uint8
+from gan_lightning.data.pixels import as_kept, as_seen
 from gan_lightning.players.judge import Judge
 from gan_lightning.players.protocol import call, evaluating, sample_latent, takes_labels
 
@@ -23,14 +23,14 @@ def generate(generator: nn.Module, latent: Tensor, labels: Tensor, batch_size: i
 
 @torch.no_grad()
 def judged(discriminator: nn.Module, pixels: Tensor, labels: Tensor, batch_size: int, device: torch.device) -> Tensor:
-    """Images (N, C, H, W), bytes, to logits (N,) on the CPU, `batch_size` at a time on `device`.
+    """Images (N, C, H, W), bytes or points, to logits (N,) on the CPU, `batch_size` at a time on `device`.
 
     The labels (N,) are for a discriminator that takes them.
     """
     parts = zip(pixels.split(batch_size), labels.split(batch_size), strict=True)
     with evaluating(discriminator):
         return torch.cat(
-            [Judge(discriminator, some.to(device))(from_uint8(part.to(device))).cpu() for part, some in parts]
+            [Judge(discriminator, some.to(device))(as_seen(part.to(device))).cpu() for part, some in parts]
         )
 
 
@@ -49,6 +49,6 @@ def labels_to_draw(generator: nn.Module, num_samples: int, classes: Sequence[int
 
 
 def draw(generator: nn.Module, labels: Tensor, seed: int, device: torch.device) -> Tensor:
-    """Images (N, C, H, W), bytes, from latents that `seed` alone decides, of labels (N,) if it takes them."""
+    """Images (N, C, H, W), bytes or points, from latents that `seed` alone decides, of labels (N,) if it takes them."""
     num_samples = len(labels)
-    return to_uint8(generate(generator, seeded_latent(generator, num_samples, seed), labels, num_samples, device))
+    return as_kept(generate(generator, seeded_latent(generator, num_samples, seed), labels, num_samples, device))

@@ -95,6 +95,12 @@ def test_centres_are_the_means_of_what_is_nearest_to_them() -> None:
     torch.testing.assert_close(centres_of(one.repeat(9, 1), 2), one.repeat(2, 1))  # of two clusters one is empty
 
 
+def of_classes(number: int) -> ImageDataModule:
+    data = Skies()
+    data.num_classes = number
+    return data
+
+
 @pytest.mark.parametrize(
     ("features", "num_classes", "expected"),
     [
@@ -106,9 +112,9 @@ def test_centres_are_the_means_of_what_is_nearest_to_them() -> None:
     ],
 )
 def test_the_space_that_suits(features: str | None, num_classes: int, expected: str) -> None:
-    assert space_for(features, num_classes) == expected
+    assert space_for(features, of_classes(num_classes)) == expected
 
 
 def test_one_class_cannot_be_told_apart() -> None:
     with pytest.raises(UserError, match=r"features=classifier needs classes.* features=clusters"):
-        space_for("classifier", 1)
+        space_for("classifier", of_classes(1))
