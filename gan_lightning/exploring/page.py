@@ -21,6 +21,7 @@ from gan_lightning.errors import UserError, one_line
 from gan_lightning.exploring.explorer import REACH, Explorer, Place
 from gan_lightning.exploring.markup import Shown, note, png, row, stage, strip
 from gan_lightning.exploring.opened import Opened
+from gan_lightning.exploring.runs import short_names
 from gan_lightning.wording import counted
 
 HERE = Path(__file__).parent
@@ -35,6 +36,8 @@ ABOUT_DIRECTIONS = (
     "Along these the generator’s first layer changes most (SeFa, Shen & Zhou 2021), by these shares of its variance;"
     f" {REACH} standard deviations each way."
 )
+ABOUT_DISTANCES = "By the root of the mean square of the pixels’ differences; a pixel is from 0 to 255."
+ABOUT_PROJECTION = "What the generator draws that is most like it is looked for; the directions start there."
 NO_DIRECTIONS = "There are none: its first layer is no linear map of the latents."
 THEME = gr.themes.Base(
     primary_hue="teal",
@@ -66,6 +69,9 @@ AT_ONCE: dict[str, Any] = {
 }
 """For what answers while something is dragged: of what comes meanwhile, the last."""
 
+PROGRESS = gr.Progress(track_tqdm=True)
+"""Gradio shows it where a handler takes it."""
+
 
 class Page:
     """The handlers of the page's events.
@@ -76,12 +82,14 @@ class Page:
 
     def __init__(self, explorer: Explorer) -> None:
         self.explorer = explorer
+        self.names = short_names(explorer.runs)
         self.first = explorer.open(0, max(explorer.runs[0].checkpoints))
 
     def blocks(self) -> gr.Blocks:
         """The page, which a server takes with :data:`LOOK`."""
-        explorer, runs = self.explorer, self.explorer.runs
-        names = [(run.name, number) for number, run in enumerate(runs)]
+        explorer, several = self.explorer, len(self.names) > 1
+        names = [(name, number) for number, name in enumerate(self.names)]
+        choosable = several or len(explorer.runs[0].checkpoints) > 1
         with gr.Blocks(title="explore", analytics_enabled=False, fill_width=True) as blocks:
             place = gr.State({"across": 0.5, "down": 0.5, "start": None})
             with gr.Row(elem_id="layout"):
@@ -91,17 +99,11 @@ class Page:
                         shown = gr.HTML(elem_id="shown")
                     with gr.Column(elem_classes="card", min_width=0):
                         gr.Markdown("### Nearest training images")
+                        gr.HTML(note(ABOUT_DISTANCES))
                         near = gr.HTML(elem_id="near")
-                    with gr.Column(elem_classes="card", min_width=0):
-                        gr.Markdown("### An image of yours")
-                        gr.HTML(
-                            note("The latent whose image is most like it is looked for; the directions start there.")
-                        )
-                        upload = gr.UploadButton("Choose an image", size="sm", elem_id="upload")
-                        found = gr.HTML(elem_id="found")
                 with gr.Column(elem_id="right", min_width=0):
                     with gr.Row(elem_id="upper"):
-                        with gr.Column(elem_classes="card", min_width=0, scale=5):
+                        with gr.Column(elem_classes="card", elem_id="pad_card", min_width=0, scale=5):
                             gr.Markdown("### The plane of four seeds")
                             pad = gr.HTML(
                                 {},
@@ -115,20 +117,29 @@ class Page:
                                     for seed, where in enumerate("↖↗↙↘")
                                 ]
                                 others = gr.Button("Others", size="sm", elem_id="others")
-                        with gr.Column(elem_classes="card", elem_id="settings", min_width=0, scale=4):
-                            gr.Markdown("### Class", visible=self.first.conditional)
-                            label = self._classes()
-                            gr.Markdown("### Checkpoint")
-                            run = gr.Dropdown(names, value=0, show_label=False, visible=len(runs) > 1, elem_id="run")
-                            epochs = self._epochs(0)
-                            gr.Markdown("### Beside it")
-                            other = gr.Dropdown(
-                                [("nothing", NOBODY), *names],
-                                value=1 if len(runs) > 1 else NOBODY,
-                                show_label=False,
-                                elem_id="other",
-                            )
-                            other_epochs = self._epochs(1 if len(runs) > 1 else NOBODY)
+                        with gr.Column(elem_id="side", min_width=0, scale=4):
+                            with gr.Column(elem_classes="card", elem_id="settings", min_width=0):
+                                gr.Markdown("### Class", visible=self.first.conditional)
+                                label = self._classes()
+                                gr.Markdown("### Checkpoint", visible=choosable)
+                                run = gr.Dropdown(
+                                    names, value=0, show_label=False, visible=several, elem_id="run"
+                                )
+                                epochs = self._epochs(0)
+                                gr.Markdown("### Beside it", visible=choosable)
+                                other = gr.Dropdown(
+                                    [("nothing", NOBODY), *(names if several else [("another of its epochs", 0)])],
+                                    value=1 if several else NOBODY,
+                                    show_label=False,
+                                    visible=choosable,
+                                    elem_id="other",
+                                )
+                                other_epochs = self._epochs(1 if several else NOBODY)
+                            with gr.Column(elem_classes="card", elem_id="yours", min_width=0):
+                                gr.Markdown("### An image of yours")
+                                gr.HTML(note(ABOUT_PROJECTION))
+                                upload = gr.UploadButton("Choose an image", size="sm", elem_id="upload")
+                                found = gr.HTML(elem_id="found")
                     with gr.Column(elem_classes="card", elem_id="directions_card", min_width=0):
                         with gr.Row(elem_id="directions_head"):
                             gr.Markdown("### Principal directions")
@@ -213,12 +224,13 @@ class Page:
         """The images of a place."""
         place, label, sides = self._read(*settings)
         latent = self.explorer.latent(place)
-        return stage([self._shown(opened, latent, label) for opened in sides])
+        names = [f"{self.names[run]}, " if len(self.names) > 1 else "" for run in (settings[2], settings[4])]
+        return stage([self._shown(*side, latent, label) for side in zip(names, sides, strict=False)])
 
-    def _shown(self, opened: Opened, latent: Tensor, label: int) -> Shown:
+    def _shown(self, name: str, opened: Opened, latent: Tensor, label: int) -> Shown:
         image = opened.draw(latent, label)
         weights = "averaged" if opened.weights == "ema" else "raw"
-        caption = f"after {counted(opened.epochs, 'epoch')}, {weights} weights"
+        caption = f"{name}after {counted(opened.epochs, 'epoch')}, {weights} weights"
         return Shown(
             image[0],
             caption,
@@ -228,7 +240,7 @@ class Page:
             self.explorer.of_real(opened),
         )
 
-    def drag(self, place: dict[str, Any], *settings: Any, event: gr.EventData) -> tuple[dict[str, Any], str]:
+    def drag(self, event: gr.EventData, _: Any, *settings: Any) -> tuple[dict[str, Any], str]:
         """A new place in the plane, and its images."""
         across, down = (min(1.0, max(0.0, float(share))) for share in (event.across, event.down))
         moved = {"across": across, "down": down, "start": None}
@@ -239,8 +251,12 @@ class Page:
         place, label, (opened, *_) = self._read(*settings)
         images = opened.draw(self.explorer.plane(place, STEPS), label)
         rows = [torch.cat([*some], dim=2) for some in images.split(STEPS + 1)]
-        pad = {"picture": png(torch.cat(rows, dim=1)), "seeds": list(place.seeds)}
-        pad |= {"across": place.across, "down": place.down, "away": place.start is not None}
+        pad = {
+            "picture": png(torch.cat(rows, dim=1)),
+            "across": place.across,
+            "down": place.down,
+            "away": place.start is not None,
+        }
         directions = range(len(place.along))
         strips = [strip(opened.draw(self.explorer.strip(place, each, ON_A_STRIP), label)) for each in directions]
         return [pad, self._near(opened.draw(self.explorer.latent(place), label)[0]), *strips]
@@ -256,7 +272,7 @@ class Page:
         """The images of a place, and the rest."""
         return [self.draw(*settings), *self.settle(*settings)]
 
-    def project(self, file: str, run: int, epochs: int) -> list[Any]:
+    def project(self, file: str, run: int, epochs: int, _: gr.Progress = PROGRESS) -> list[Any]:
         """What is most like an uploaded image, and where it is; a note if that is none."""
         opened = self._open(run, epochs)
         channels, height, width = opened.artist.image_shape

@@ -44,3 +44,13 @@ def _epochs(path: Path) -> int:
     """How many epochs a checkpoint has been trained for, as its name says, or else the file."""
     named = re.fullmatch(r"epoch_(\d+)\.ckpt", path.name)
     return int(named[1]) if named else epochs_of(read_checkpoint(str(path)))
+
+
+def short_names(runs: Sequence[Run]) -> list[str]:
+    """What tells runs from one another in few letters: the ends of their names, as long as it takes."""
+    parts = [Path(run.name).parts for run in runs]
+    for length in range(1, max(map(len, parts))):
+        names = ["/".join(each[-length:]) for each in parts]
+        if len(set(names)) == len(runs):
+            return names
+    return [run.name for run in runs]
