@@ -275,6 +275,9 @@ def training_set(settings: dict[str, Any], data_dir: str, trust: Sequence[str]) 
             raise UserError(f"{data.title} is not in {data_dir}; data_dir=… says where it is")
         data.prepare_data()
         images, labels = data.split(train=True)
+        found, said = (*images.shape[1:], data.num_classes), (*settings["image_shape"], settings["num_classes"])
+        if found != said:
+            raise UserError(f"{data.title} has (C, H, W, classes) {found}, and the checkpoint says {said}")
         return images[: data.num_train_images], labels[: data.num_train_images]
 
 

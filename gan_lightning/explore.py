@@ -33,7 +33,7 @@ def main(settings: DictConfig) -> None:
     from gan_lightning.exploring.page import Page
     from gan_lightning.exploring.serving import serve
 
-    serve(Page(explorer).blocks(), settings.port)
+    serve(Page(explorer), settings.port)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import pytest
 import torch
 from filelock import FileLock
 from matplotlib.figure import Figure
+from selenium import webdriver
 from torch import Tensor, nn
 from torchvision import datasets
 
@@ -329,3 +330,18 @@ def tensorboard(folder: str) -> Iterator[Callable[..., Any]]:
             yield get
         finally:
             board.terminate()
+
+
+@pytest.fixture
+def browser() -> Iterator[webdriver.Chrome]:
+    """A real browser, without a screen, of a phone's width."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("there is no chromium with its chromedriver here")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as opened:
+        opened.set_window_size(500, 900)
+        yield opened

@@ -4,7 +4,6 @@ import base64
 import csv
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -266,21 +265,6 @@ def test_bad_input_is_answered_with_one_line(words: list[str], expected: str, sw
     outcome: Outcome = report_of(*words)
     assert expected in the_one_line(outcome)
     assert not list(Path().rglob("index.html"))
-
-
-@pytest.fixture
-def browser() -> webdriver.Chrome:
-    """A real browser, without a screen, of a phone's width."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("there is no chromium with its chromedriver here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as opened:
-        opened.set_window_size(500, 900)
-        yield opened
 
 
 @pytest.mark.slow

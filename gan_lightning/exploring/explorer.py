@@ -67,7 +67,7 @@ class Explorer:
 
         self.open = open_checkpoint
         """Of the number of a run, and epochs that it has a checkpoint of, which may raise a UserError."""
-        last = [self.open(number, max(run.checkpoints)) for number, run in enumerate(runs)]
+        last = [self.last(number) for number in range(len(runs))]
         check_alike([each.artist for each in last])
         self._generator = last[0].artist.generator
         self.directions = self._directions()
@@ -78,6 +78,10 @@ class Explorer:
             self.missing = one_line(reason)
         self.of_real = lru_cache(KEPT)(self._of_real)
         """D's scores of some training images, of an opened checkpoint; None without D, or without images."""
+
+    def last(self, run: int) -> Opened:
+        """The last checkpoint of a run, by its number."""
+        return self.open(run, max(self.runs[run].checkpoints))
 
     def _directions(self) -> Directions | None:
         found = principal_directions(self._generator, Latents(self._generator, seed=0).draw(2))

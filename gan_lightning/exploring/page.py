@@ -1,13 +1,9 @@
 """The page: what stands on it, and what happens as it is used. Gradio asks for no network, and sends nothing."""
 
-import os
 from io import BytesIO
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
-
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # it is asked on import, too
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 import torch
@@ -83,13 +79,14 @@ class Page:
     def __init__(self, explorer: Explorer) -> None:
         self.explorer = explorer
         self.names = short_names(explorer.runs)
-        self.first = explorer.open(0, max(explorer.runs[0].checkpoints))
+        self.first = explorer.last(0)
 
     def blocks(self) -> gr.Blocks:
         """The page, which a server takes with :data:`LOOK`."""
         explorer, several = self.explorer, len(self.names) > 1
         names = [(name, number) for number, name in enumerate(self.names)]
         choosable = several or len(explorer.runs[0].checkpoints) > 1
+        conditional = any(explorer.last(run).conditional for run in range(len(self.names)))
         with gr.Blocks(title="explore", analytics_enabled=False, fill_width=True) as blocks:
             place = gr.State({"across": 0.5, "down": 0.5, "start": None})
             with gr.Row(elem_id="layout"):
@@ -118,13 +115,13 @@ class Page:
                                 ]
                                 others = gr.Button("Others", size="sm", elem_id="others")
                         with gr.Column(elem_id="side", min_width=0, scale=4):
-                            with gr.Column(elem_classes="card", elem_id="settings", min_width=0):
-                                gr.Markdown("### Class", visible=self.first.conditional)
-                                label = self._classes()
+                            with gr.Column(
+                                elem_classes="card", elem_id="settings", min_width=0, visible=conditional or choosable
+                            ):
+                                gr.Markdown("### Class", visible=conditional)
+                                label = self._classes(conditional)
                                 gr.Markdown("### Checkpoint", visible=choosable)
-                                run = gr.Dropdown(
-                                    names, value=0, show_label=False, visible=several, elem_id="run"
-                                )
+                                run = gr.Dropdown(names, value=0, show_label=False, visible=several, elem_id="run")
                                 epochs = self._epochs(0)
                                 gr.Markdown("### Beside it", visible=choosable)
                                 other = gr.Dropdown(
@@ -177,11 +174,11 @@ class Page:
         said = f"{of}, {kind}, {size} latent variables"
         return Markup("<h1>{}</h1><p>{}</p>").format(first, said)
 
-    def _classes(self) -> Any:
+    def _classes(self, visible: bool) -> Any:
         number = self.first.settings["num_classes"]
         kind: Any = gr.Radio if number <= MOST_RADIO_BUTTONS else gr.Dropdown
         choices = [(str(each), each) for each in range(number)]
-        return kind(choices, value=0, show_label=False, visible=self.first.conditional, elem_id="class")
+        return kind(choices, value=0, show_label=False, visible=visible, elem_id="class")
 
     def _epochs(self, run: int) -> gr.Slider:
         """The slider of a run's checkpoints: the n-th of them."""

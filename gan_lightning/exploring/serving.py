@@ -1,5 +1,6 @@
 """Serving the page to this machine alone, until Ctrl-C."""
 
+import asyncio
 import errno
 import os
 import secrets
@@ -14,39 +15,61 @@ from fastapi import FastAPI
 
 from gan_lightning.errors import UserError
 from gan_lightning.exploring.doorkeeper import Doorkeeper
-from gan_lightning.exploring.page import LOOK
+from gan_lightning.exploring.page import LOOK, Page
 
 HOST = "127.0.0.1"
-LARGEST_UPLOAD = "20mb"
+LARGEST_UPLOAD = 20 * 2**20
+"""Bytes of an image."""
 PATIENCE = 1
 """Seconds that open connections have as the server ends."""
 
 
-def serve(blocks: gr.Blocks, port: int) -> None:
+def serve(page: Page, port: int) -> None:
     """Print the page's address, and serve it until Ctrl-C.
 
     Args:
-        blocks: the page.
+        page: what is served.
         port: 0 for any that is free.
 
     Raises:
         UserError: if the port is in use, or may not be used.
     """
     with closing(_bound(port)) as listening, _own_temporary_folder():
-        port = listening.getsockname()[1]
-        token = secrets.token_urlsafe(32)
-        app = gr.mount_gradio_app(
-            FastAPI(docs_url=None, redoc_url=None, openapi_url=None), blocks, "/", server_name=HOST, server_port=port,
-            footer_links=[], run_history=False, show_error=False, max_file_size=LARGEST_UPLOAD, ssr_mode=False,
-            mcp_server=False, pwa=False, enable_monitoring=False, **LOOK,
-        )  # fmt: skip
-        guarded = Doorkeeper(app, token, port)
-        config = uvicorn.Config(guarded, log_level="critical", timeout_graceful_shutdown=PATIENCE, lifespan="on")
-        print(f"explore at  http://{HOST}:{port}/?token={token}\nCtrl-C ends it", flush=True)
         try:
-            uvicorn.Server(config).run([listening])
+            asyncio.run(_serve(page, listening))
         except KeyboardInterrupt:  # which ends it as it should
             print("\nended")
+
+
+async def _serve(page: Page, listening: socket.socket) -> None:
+    """Serve; asynchronous, because outside of a loop Gradio makes loops of its own, which nobody closes."""
+    port = listening.getsockname()[1]
+    token = secrets.token_urlsafe(32)
+    app = guarded(page.blocks(), token, port)
+    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=PATIENCE, lifespan="on")
+    print(f"explore at  http://{HOST}:{port}/?token={token}\nCtrl-C ends it", flush=True)
+    await uvicorn.Server(config).serve([listening])
+
+
+def guarded(blocks: gr.Blocks, token: str, port: int) -> Doorkeeper:
+    """The application that serves a page to whoever has the token."""
+    app = gr.mount_gradio_app(
+        FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
+        blocks,
+        path="/",
+        server_name=HOST,
+        server_port=port,
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        max_file_size=LARGEST_UPLOAD,
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        enable_monitoring=False,
+        **LOOK,
+    )
+    return Doorkeeper(app, token, port)
 
 
 def _bound(port: int) -> socket.socket:
