@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 import torch
@@ -225,6 +226,27 @@ def test_an_image_of_ones_own(page: Page, monkeypatch: pytest.MonkeyPatch) -> No
         assert "This cannot be read: no BMP, GIF" in page.project(wrong, 0, 1)[0]
 
 
+def test_where_a_drag_ends_is_where_the_rest_is_drawn(page: Page) -> None:
+    def event(across: float, down: float) -> gr.EventData:
+        return gr.EventData(None, {"across": across, "down": down})
+
+    place, shown, pad, *rest = page.drop(event(2.0, 0.25), *settings_of(page, across=0.1, down=0.1))
+    assert place == {"across": 1.0, "down": 0.25, "start": None}
+    settings = settings_of(page, **place)
+    assert [shown, pad, *rest] == page.both(*settings)
+    assert page.drag(event(2.0, 0.25), *settings) == [place, shown]
+
+
+@pytest.mark.usefixtures("finished")
+def test_of_a_damaged_checkpoint_a_note_says_so() -> None:
+    Path("run/checkpoints/epoch_0000.ckpt").write_text("damaged")
+    page = Page(Explorer(find_runs(["run"]), None, "data", []))
+    shown, *rest = page.both(*settings_of(page))  # of the first of its checkpoints
+    assert "epoch_0000.ckpt is not a checkpoint, or it is damaged" in shown
+    assert rest == [gr.skip()] * len(rest)
+    assert "damaged" in page.project("run/samples/epoch_0001.png", 0, 1)[0]
+
+
 @pytest.mark.usefixtures("finished")
 def test_without_a_discriminator_and_without_the_data_set(run: Run) -> None:
     checkpoint = torch.load("run/checkpoints/last.ckpt", weights_only=True)
@@ -364,6 +386,7 @@ def drag_in_a_browser(address: str, browser: webdriver.Chrome) -> None:
             browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", moved)
             ActionChains(browser).move_to_element(moved).click_and_hold().move_by_offset(60, 9).release().perform()
             assert changed(lambda: find("#shown img"), before), (width, selector)
+    assert float(re.findall(r"left: ([\d.]+)%", find("#pad .handle").get_attribute("style"))[0]) > 55
     asked = browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert {each.split("/")[2] for each in asked if not each.startswith("data:")} == {address.split("/")[2]}
 

@@ -69,6 +69,12 @@ class Explorer:
         """Of the number of a run, and epochs that it has a checkpoint of, which may raise a UserError."""
         last = [self.last(number) for number in range(len(runs))]
         check_alike([each.artist for each in last])
+        for each in last:
+            if each.artist.classes != last[0].artist.classes:
+                raise UserError(
+                    f"{last[0].artist.path} and {each.artist.path} cannot be shown side by side: the one knows"
+                    f" {len(last[0].artist.classes)} classes, the other {len(each.artist.classes)}"
+                )
         self._generator = last[0].artist.generator
         self.directions = self._directions()
         self.training, self.missing = None, ""

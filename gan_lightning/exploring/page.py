@@ -1,6 +1,5 @@
 """The page: what stands on it, and what happens as it is used. Gradio asks for no network, and sends nothing."""
 
-from io import BytesIO
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -80,6 +79,7 @@ class Page:
         self.explorer = explorer
         self.names = short_names(explorer.runs)
         self.first = explorer.last(0)
+        self._shown_directions = 0 if explorer.directions is None else len(explorer.directions.shares)
 
     def blocks(self) -> gr.Blocks:
         """The page, which a server takes with :data:`LOOK`."""
@@ -151,7 +151,7 @@ class Page:
                 slider.input(self.draw, inputs, shown, **AT_ONCE)
                 slider.release(self.settle, inputs, slow, **AT_ONCE)
             pad.input(self.drag, inputs, [place, shown], **AT_ONCE)
-            pad.release(self.settle, inputs, slow, **AT_ONCE)
+            pad.release(self.drop, inputs, [place, shown, *slow], **AT_ONCE)
             both = {"inputs": inputs, "outputs": [shown, *slow], **AT_ONCE}
             for setting in (label, epochs, other_epochs, *seeds):
                 setting.input(self.both, **both)
@@ -168,7 +168,7 @@ class Page:
 
     def _heading(self) -> str:
         first = self.explorer.runs[0].name if len(self.explorer.runs) == 1 else f"{len(self.explorer.runs)} runs"
-        of = self.first.settings["dataset"]["_target_"].rpartition(".")[2]
+        of = str(self.first.settings["dataset"].get("_target_")).rpartition(".")[2]
         size = self.explorer.latent(Place([0] * 4)).numel()
         kind = self.first.settings["model"]["generator"]["_target_"].split(".")[-2]
         said = f"{of}, {kind}, {size} latent variables"
@@ -203,7 +203,7 @@ class Page:
         """The place, the class and the checkpoints, one or two, that the page's settings say.
 
         Raises:
-            gr.Error: if a checkpoint cannot be opened.
+            UserError: if a checkpoint cannot be opened.
         """
         label, run, epochs, other, other_epochs, *numbers = values
         seeds = [min(int(seed or 0), LARGEST_SEED) for seed in numbers[:4]]
@@ -212,14 +212,14 @@ class Page:
 
     def _open(self, run: int, number: int) -> Opened:
         known = list(self.explorer.runs[run].checkpoints)
-        try:
-            return self.explorer.open(run, known[min(int(number), len(known)) - 1])
-        except UserError as reason:
-            raise gr.Error(one_line(reason), print_exception=False) from reason
+        return self.explorer.open(run, known[min(int(number), len(known)) - 1])
 
     def draw(self, *settings: Any) -> str:
-        """The images of a place."""
-        place, label, sides = self._read(*settings)
+        """The images of a place; a note if a checkpoint cannot be opened."""
+        try:
+            place, label, sides = self._read(*settings)
+        except UserError as reason:
+            return note(one_line(reason))
         latent = self.explorer.latent(place)
         names = [f"{self.names[run]}, " if len(self.names) > 1 else "" for run in (settings[2], settings[4])]
         return stage([self._shown(*side, latent, label) for side in zip(names, sides, strict=False)])
@@ -237,15 +237,26 @@ class Page:
             self.explorer.of_real(opened),
         )
 
-    def drag(self, event: gr.EventData, _: Any, *settings: Any) -> tuple[dict[str, Any], str]:
+    def drag(self, event: gr.EventData, _: Any, *settings: Any) -> list[Any]:
         """A new place in the plane, and its images."""
         across, down = (min(1.0, max(0.0, float(share))) for share in (event.across, event.down))
         moved = {"across": across, "down": down, "start": None}
-        return moved, self.draw(moved, *settings)
+        return [moved, self.draw(moved, *settings)]
+
+    def drop(self, event: gr.EventData, _: Any, *settings: Any) -> list[Any]:
+        """The place where a drag ends, which may be before the last of :meth:`drag`, and all that is there."""
+        moved, shown = self.drag(event, _, *settings)
+        return [moved, shown, *self.settle(moved, *settings)]
 
     def settle(self, *settings: Any) -> list[Any]:
-        """What takes longer than to draw an image: the picture of the plane, the training images, the strips."""
-        place, label, (opened, *_) = self._read(*settings)
+        """What takes longer than to draw an image: the picture of the plane, the training images, the strips.
+
+        All of it stays as it was if a checkpoint cannot be opened.
+        """
+        try:
+            place, label, (opened, *_) = self._read(*settings)
+        except UserError:  # of which the images say why
+            return [gr.skip()] * (2 + self._shown_directions)
         images = opened.draw(self.explorer.plane(place, STEPS), label)
         rows = [torch.cat([*some], dim=2) for some in images.split(STEPS + 1)]
         pad = {
@@ -271,29 +282,35 @@ class Page:
 
     def project(self, file: str, run: int, epochs: int, _: gr.Progress = PROGRESS) -> list[Any]:
         """What is most like an uploaded image, and where it is; a note if that is none."""
-        opened = self._open(run, epochs)
-        channels, height, width = opened.artist.image_shape
-        along = [gr.skip()] * (0 if self.explorer.directions is None else len(self.explorer.directions.shares))
-        if channels not in (1, 3):
-            return [
-                note(f"These have {channels} channels; gray images or colours alone can be compared."),
-                *[gr.skip()] * 2,
-                *along,
-            ]
         try:
-            photo = read_image(BytesIO(Path(file).read_bytes()), (channels, height, width))
-        except UnreadableImageError as reason:
-            return [note(f"This cannot be read: {reason}."), *[gr.skip()] * 2, *along]
+            opened = self._open(run, epochs)
+            photo = _photo(file, opened)
+        except UserError as reason:
+            return [note(one_line(reason)), *[gr.skip()] * (2 + self._shown_directions)]
         projection = self.explorer.project(photo, opened)
-        images, captions = (
-            [photo, projection.image],
-            ["yours", f"drawn, {difference(photo, projection.image):.0f} away"],
-        )
+        away = difference(photo, projection.image)
+        images, captions = [photo, projection.image], ["yours", f"drawn, {away:.0f} away"]
         if (found := self.explorer.nearest(photo)) is not None:
             images.append(found[0][0])
             captions.append(f"training, {found[1].distances[0]:.0f} away")
         place = {"across": 0.5, "down": 0.5, "start": projection.latent}
-        return [row(torch.stack(images), captions), place, int(projection.label), *[0] * len(along)]
+        shown = row(torch.stack(images), captions)
+        return [shown, place, int(projection.label), *[0] * self._shown_directions]
+
+
+def _photo(file: str, opened: Opened) -> Tensor:
+    """An uploaded image in the shape of a generator's.
+
+    Raises:
+        UserError: if it is none, or the generator draws neither gray images nor colours.
+    """
+    channels, height, width = opened.artist.image_shape
+    if channels not in (1, 3):
+        raise UserError(f"Gray images and colours can be compared; those of this generator have {channels} channels.")
+    try:
+        return read_image(Path(file), (channels, height, width))
+    except UnreadableImageError as reason:
+        raise UserError(f"This cannot be read: {reason}.") from reason
 
 
 def _other_seeds(place: dict[str, Any]) -> list[Any]:
