@@ -1,4 +1,4 @@
-"""Checkpoints: finding and reading them, what of them is trusted, and their players made anew.
+"""Checkpoints: finding and reading them, what of them is trusted, and their players and data sets made anew.
 
 A checkpoint may come from a stranger, and making what it names would run any code. So it is read as data, and what it
 names is looked at first, all of it: only classes of this project are made, torch's layers, and those of modules that
@@ -15,15 +15,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_lightning.building import build_player, locate, target_of
+from gan_lightning.building import build_dataset, build_player, locate, target_of
 from gan_lightning.errors import UserError, true_or_false, whole_number
 from gan_lightning.exporting.folder import exported_folder, read_exported
-from gan_lightning.mistakes import LIBRARIES
+from gan_lightning.mistakes import LIBRARIES, user_mistakes
 from gan_lightning.paths import LAST_CHECKPOINT, ONE_BEFORE, expand, with_numbers
 from gan_lightning.settings import as_of_today
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 log = logging.getLogger(__name__)
 
@@ -254,6 +254,31 @@ def trained_player(checkpoint: dict[str, Any], player: str, weights: str = "raw"
     check_weights(state, network, where)
     network.load_state_dict(state)
     return network
+
+
+def training_set(settings: dict[str, Any], data_dir: str, trust: Sequence[str]) -> "tuple[Tensor, Tensor]":
+    """The images (N, C, H, W), bytes, and labels (N,) that a checkpoint's generator was trained on, from your disk.
+
+    Args:
+        settings: the checkpoint's.
+        data_dir: the folder that holds the data sets.
+        trust: modules of one's own whose classes may be made.
+
+    Raises:
+        UserError: if they are not there, or not to be trusted.
+    """
+    folder = {"data_dir": data_dir} if "data_dir" in settings["dataset"] else {}
+    with user_mistakes():
+        check_trust(settings, ["dataset"], trust)
+        data = build_dataset({**settings, "dataset": settings["dataset"] | folder})
+        if hasattr(data, "missing") and data.missing():  # to download it is for a training
+            raise UserError(f"{data.title} is not in {data_dir}; data_dir=… says where it is")
+        data.prepare_data()
+        images, labels = data.split(train=True)
+        found, said = (*images.shape[1:], data.num_classes), (*settings["image_shape"], settings["num_classes"])
+        if found != said:
+            raise UserError(f"{data.title} has (C, H, W, classes) {found}, and the checkpoint says {said}")
+        return images[: data.num_train_images], labels[: data.num_train_images]
 
 
 def check_trust(settings: dict[str, Any], parts: Sequence[str], trust: Sequence[str]) -> None:

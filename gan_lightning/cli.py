@@ -39,7 +39,7 @@ TO_DO = {
     errno.ENOENT: "was its folder moved or removed?",
 }
 """What the user can do about a file that cannot be used."""
-TAKES = {"sample": "ckpt", "evaluate": "ckpt", "export": "ckpt", "report": "sweep"}
+TAKES = {"sample": "ckpt", "evaluate": "ckpt", "explore": "ckpt", "export": "ckpt", "report": "sweep"}
 """The setting of an entry point that a path alone is meant for."""
 
 

@@ -17,7 +17,8 @@ from gan_lightning.paths import PACKAGE
 MISTAKES = (UserError, HydraException, OmegaConfBaseException, YAMLError, OSError)
 """What ends in one line: settings that do not compose, or that cannot be; a file that cannot be used."""
 LIBRARIES = {
-    *("PIL", "antlr4", "av", "cloudpickle", "filelock", "fsspec", "huggingface_hub", "hydra", "jinja2", "lightning"),
+    *("PIL", "antlr4", "av", "cloudpickle", "fastapi", "filelock", "fsspec", "gradio", "huggingface_hub", "hydra"),
+    *("jinja2", "lightning"),
     *("lightning_utilities", "matplotlib", "mlxtend", "numpy", "omegaconf", "onnx", "onnx_ir", "onnxruntime"),
     *("onnxscript", "optuna", "pip", "safetensors", "setuptools", "tensorboard", "torch", "torchmetrics"),
     *("torchvision", "tqdm", "yaml"),

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig
 
-from gan_lightning.building import build_dataset
-from gan_lightning.checkpoints import check_trust, find_checkpoints, has_average, read_checkpoint, trained_player
+from gan_lightning.checkpoints import (
+    check_trust,
+    find_checkpoints,
+    has_average,
+    read_checkpoint,
+    trained_player,
+    training_set,
+)
 from gan_lightning.cli import as_list, entry_point
 from gan_lightning.drawing.forms import ARRAYS, FILMS, FOLDER, PICTURE, form_of
 from gan_lightning.errors import UserError, one_line, whole_number
@@ -206,15 +212,8 @@ def _project(photo: "Tensor", artist: "Artist", of_training: dict[str, Any], set
 
 def _training_images(of_training: dict[str, Any], settings: DictConfig) -> "Tensor | None":
     """What the generator was trained on, (N, C, H, W), bytes; None where it is not to be had, and a line says why."""
-    folder = {"data_dir": str(settings.data_dir)} if "data_dir" in of_training["dataset"] else {}
     try:
-        with user_mistakes():
-            check_trust(of_training, ["dataset"], as_list(settings.trust))
-            data = build_dataset({**of_training, "dataset": of_training["dataset"] | folder})
-            if hasattr(data, "missing") and data.missing():  # to download it is for a training
-                raise UserError(f"{data.title} is not in {settings.data_dir}; data_dir=… says where it is")
-            data.prepare_data()
-            return data.split(train=True)[0][: data.num_train_images]
+        return training_set(of_training, str(settings.data_dir), as_list(settings.trust))[0]
     except UserError as reason:
         print(f"without the nearest training image: {one_line(reason)}")
         return None

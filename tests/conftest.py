@@ -22,6 +22,7 @@ import pytest
 import torch
 from filelock import FileLock
 from matplotlib.figure import Figure
+from selenium import webdriver
 from torch import Tensor, nn
 from torchvision import datasets
 
@@ -330,3 +331,20 @@ def tensorboard(folder: str) -> Iterator[Callable[..., Any]]:
             yield get
         finally:
             board.terminate()
+
+
+@pytest.fixture
+def browser() -> Iterator[webdriver.Chrome]:
+    """A real browser, without a screen, of a phone's width."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("there is no chromium with its chromedriver here")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    still = "--force-prefers-reduced-motion"  # a page would glide to where it is sent, and a click miss
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", still):
+        options.add_argument(argument)
+    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as opened:
+        opened.set_window_size(500, 900)
+        yield opened

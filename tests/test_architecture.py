@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gan_lightning"
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
-ENTRY_POINTS = {"train.py", "sample.py", "evaluate.py", "export.py", "report.py"}
+ENTRY_POINTS = {"train.py", "sample.py", "evaluate.py", "explore.py", "export.py", "report.py"}
 API = "api.py"
 """What Python gets without a command line, which does what an entry point does."""
 KNOW_HYDRA = ENTRY_POINTS | {API, "cli.py", "settings.py", "building.py", "mistakes.py"}
@@ -142,6 +142,16 @@ def test_what_is_exported_is_a_generator_that_was_loaded(file: str) -> None:
         assert not uses(file, *ours("loading.py", "checkpoints.py"))
 
 
+@pytest.mark.parametrize("file", within("exploring/"))
+def test_the_page_alone_knows_gradio(file: str) -> None:
+    of_the_page = {"exploring/page.py", "exploring/serving.py"}
+    assert file in of_the_page or not libraries(file) & {"fastapi", "gradio", "uvicorn"}
+    assert not uses(file, *ours("gan.py", "networks", "callbacks", "building.py"))
+    if file == "exploring/directions.py":
+        assert libraries(file) <= {"torch"}
+        assert uses(file, "gan_lightning") == uses(file, *ours("players/protocol.py"))
+
+
 @pytest.mark.parametrize("file", within("callbacks/"))
 def test_callbacks_find_what_others_found_out_in_the_history(file: str) -> None:
     others = [
@@ -154,7 +164,8 @@ def test_callbacks_find_what_others_found_out_in_the_history(file: str) -> None:
 def test_help_needs_no_heavy_import(entry_point: str) -> None:
     program = (
         f"import sys, gan_lightning.{entry_point.removesuffix('.py')};"
-        "sys.exit(', '.join({'torch', 'lightning', 'numpy', 'matplotlib', 'pandas'} & sys.modules.keys()) or 0)"
+        "heavy = {'torch', 'lightning', 'numpy', 'matplotlib', 'pandas', 'gradio'} & sys.modules.keys();"
+        "sys.exit(', '.join(heavy) or 0)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -85,6 +85,8 @@ def test_every_command_runs_in_the_order_given(run: Run, data_dir: Path, monkeyp
             assert list(Path(words[2]).rglob("events.out.tfevents*"))
             continue
         name, arguments = typed(command)
+        if name == "explore":
+            continue  # which serves until Ctrl-C: tests/test_explore.py
         if name == "train":
             outcome = run(*shortened(arguments, data_dir))
             ran += 1

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -353,26 +352,6 @@ def test_bad_input_is_answered_with_one_line(words: list[str], expected: str, sw
     outcome: Outcome = report_of(*words)
     assert expected in the_one_line(outcome)
     assert not list(Path().rglob("index.html"))
-
-
-STILL = "--force-prefers-reduced-motion"
-"""The page would glide to where it is sent, and a click miss."""
-
-
-@pytest.fixture
-def browser() -> webdriver.Chrome:
-    """A real browser, without a screen, of a phone's width."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("there is no chromium with its chromedriver here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", STILL):
-        options.add_argument(argument)
-    with webdriver.Chrome(options, webdriver.ChromeService(driver)) as opened:
-        opened.set_window_size(500, 900)
-        yield opened
 
 
 def show(browser: webdriver.Chrome, page: Path) -> None:

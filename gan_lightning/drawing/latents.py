@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, normalize
 
 from gan_lightning.errors import is_number
 from gan_lightning.players.protocol import sample_latent
@@ -129,3 +129,22 @@ def plane(corners: Tensor, steps: int, between: Between) -> Tensor:
     )
     across = [between(left, right, step / steps) for step in range(steps + 1)]
     return torch.stack(across, dim=1).flatten(0, 1)
+
+
+def between_corners(corners: Tensor, across: float, down: float, between: Between) -> Tensor:
+    """The latent (1, …) at shares of the way across and down, in [0, 1], of the plane with corners (4, …)."""
+    left, right = (between(corners[n : n + 1], corners[n + 2 : n + 3], down) for n in (0, 1))
+    return between(left, right, across)
+
+
+def allowed(generator: nn.Module, latent: Tensor, longest: float = math.inf) -> Tensor:
+    """The nearest latents (N, …) that a generator could be given: uniform ones within their bounds, those on a sphere
+    on it, and others no longer than `longest`.
+    """
+    distribution = getattr(generator, "latent_distribution", None)
+    if distribution == "uniform":
+        return latent.clamp(-math.sqrt(3), math.sqrt(3))
+    flat = latent.flatten(1)
+    if distribution == "spherical":
+        return normalize(flat).mul(math.sqrt(flat.shape[1])).view_as(latent)
+    return (flat * (longest / flat.norm(dim=1, keepdim=True)).clamp(max=1)).view_as(latent)

@@ -1,16 +1,14 @@
 """Projection: the latent whose image is nearest to a given one, after Webster et al. 2019, who call it recovery."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from gan_lightning.data.pixels import from_uint8, to_uint8
-from gan_lightning.drawing.latents import Latents
+from gan_lightning.drawing.latents import Latents, allowed
 from gan_lightning.drawing.motifs import at_once
 from gan_lightning.measures.memorisation import nearest_neighbours
 from gan_lightning.players.protocol import call, evaluating, frozen
@@ -60,7 +58,7 @@ def project(generator: nn.Module, image: Tensor, classes: Sequence[int], seed: i
     starts = nearest_of_each(distances, labels)
     latent = tried[starts].clone().requires_grad_()
     labels = labels[starts]
-    longest = tried.flatten(1).norm(dim=1).max()
+    longest = tried.flatten(1).norm(dim=1).max().item()
     optimizer = torch.optim.Adam([latent], lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     best, nearest = latent.detach().clone(), distances[starts]
@@ -75,7 +73,7 @@ def project(generator: nn.Module, image: Tensor, classes: Sequence[int], seed: i
                 optimizer.step()
                 schedule.step()
                 with torch.no_grad():
-                    latent.copy_(_allowed(generator, latent, longest))
+                    latent.copy_(allowed(generator, latent, longest))
     winner = int(nearest.argmin())
     chosen, label = best[winner][None], labels[winner][None]
     drawn = generate(generator, chosen, label, 1, CPU)
@@ -97,17 +95,6 @@ def nearest_of_each(distances: Tensor, labels: Tensor) -> Tensor:
         found.append(of_class[distances[of_class].argsort()[:each]])
     chosen = torch.cat(found)
     return chosen[distances[chosen].argsort()[:DESCENDED]]
-
-
-def _allowed(generator: nn.Module, latent: Tensor, longest: Tensor) -> Tensor:
-    """The nearest latents (N, …) that the generator could be given."""
-    distribution = getattr(generator, "latent_distribution", None)
-    if distribution == "uniform":
-        return latent.clamp(-math.sqrt(3), math.sqrt(3))
-    flat = latent.flatten(1)
-    if distribution == "spherical":
-        return normalize(flat).mul(longest).view_as(latent)
-    return (flat * (longest / flat.norm(dim=1, keepdim=True)).clamp(max=1)).view_as(latent)
 
 
 def difference(image: Tensor, other: Tensor) -> float:

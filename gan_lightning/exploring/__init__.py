@@ -1,0 +1,1 @@
+"""A local page on which trained generators are walked about in."""
