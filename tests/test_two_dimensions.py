@@ -37,6 +37,7 @@ def test_a_run_leaves_a_film_and_what_is_drawn_changes_no_weight(run: Run) -> No
     assert frames[0].tobytes() != frames[1].tobytes()
     with Image.open("run/training.gif") as film:
         assert film.n_frames == 2
+    assert not Path("run/exhibits").exists()  # sheets of single pixels
     assert run(*SHORT[:-1], "~callbacks.samples", "~callbacks.training_gif", "output_dir=undrawn").exit_code == 0
     one, other = (weights(f"{folder}/checkpoints/last.ckpt") for folder in ("run", "undrawn"))
     assert all(torch.equal(one[name], other[name]) for name in one)

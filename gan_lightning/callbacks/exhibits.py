@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from gan_lightning.callbacks.picture import Picture
-from gan_lightning.data.pixels import to_uint8
+from gan_lightning.data.pixels import are_points, to_uint8
 from gan_lightning.drawing.latents import between
 from gan_lightning.errors import whole_number
 from gan_lightning.measures.memorisation import nearest_neighbours
@@ -32,7 +32,7 @@ class Exhibits(Picture):
     greatest; `neighbours.png` a row of samples and one of the training images that are nearest to them, pixel by pixel;
     `walks.png` in each row the images on the way from one latent to another. `exhibits.json`, the last to be written,
     has the scores, probabilities where D's logits are log-odds, with their histograms, and the distances, of pixels in
-    [0, 1]. Players that answer NaN leave nothing.
+    [0, 1]. Players that answer NaN leave nothing, nor do those of points of the plane.
 
     Args:
         folder: where these four files are written.
@@ -47,6 +47,8 @@ class Exhibits(Picture):
     def draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
         gan: Any = pl_module
         images, labels = trainer.datamodule.train_set.tensors  # type: ignore[attr-defined]
+        if are_points(images.shape[1:]):  # which the film of the game shows with what D says of them
+            return
         generator = gan.ema.choose(gan.generator, None)
         chosen = torch.linspace(0, len(images) - 1, min(NUM_JUDGED, len(images))).long()
         real, of_real = images[chosen], labels[chosen]
