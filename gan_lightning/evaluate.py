@@ -101,6 +101,7 @@ def main(settings: DictConfig) -> None:
     evaluations: list[dict[str, Any]] = []
     for of_one_set, measuring in zip(sets, measurings, strict=True):
         for evaluation in _evaluate(of_one_set, measuring, settings):
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_json(path, {"seed": settings.seed, "evaluations": [*evaluations, evaluation]})
         evaluations.append(evaluation)
         print(_report(evaluation, settings.seed))

@@ -1,5 +1,6 @@
 """Measuring generators of one data set: which measures suit it, and taking them beside the real images."""
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -13,8 +14,10 @@ from gan_lightning.errors import UserError
 from gan_lightning.features.named import feature_space, space_for
 from gan_lightning.features.space import Description, FeatureSpace, describe
 from gan_lightning.features.spatial import Spatial, spatial_of, spatial_points
-from gan_lightning.measures.catalogue import Measure, measures_named
+from gan_lightning.measures.catalogue import Measure, measures_named, with_so_many
 from gan_lightning.measures.subject import DivergedError, Reference, Subject
+
+log = logging.getLogger(__name__)
 
 
 class Measuring:
@@ -54,12 +57,9 @@ class Measuring:
         data.prepare_data()
         self.reference = Reference(data, num_samples, self._describe, self._locate)
         num_images = min(num_samples, len(self.reference.held_out.pixels))
-        for name, measure in self.measures.items():
-            if num_images < measure.at_least:
-                raise UserError(
-                    f"{name} needs at least {measure.at_least} generated and test images, and there are {num_images}"
-                    f" (num_samples={num_samples}); measures=[…] leaves it out"
-                )
+        self.measures, left_out = with_so_many(self.measures, num_images, not isinstance(measures, str | None))
+        if left_out:
+            log.warning("%s: %s", data.title, left_out)
 
     @cached_property
     def _space(self) -> FeatureSpace:

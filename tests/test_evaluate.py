@@ -179,7 +179,7 @@ def test_a_diverged_generator_is_refused_alone_and_left_out_among_others(evaluat
         (["ckpt=run", "measures=[fid]"], "'fid'", "parzen, frechet"),
         (["ckpt=run", "num_samples=0"], "num_samples", "at least 1"),
         (["ckpt=run", "batch_size=many"], "batch_size", "a whole number"),
-        (["ckpt=run", "num_samples=50"], "frechet", "at least 129"),
+        (["ckpt=run", "num_samples=50", "measures=[frechet]"], "frechet", "at least 129"),
         (["ckpt=run", "num_sample=50"], "'num_sample'", "did you mean num_samples"),
         (["ckpt=run", "output_dir=run"], "run/metrics.json", "choose another output_dir"),
         (["ckpt=run", "output_dir="], "output_dir", "output_dir=."),
@@ -399,3 +399,10 @@ def test_the_parzen_window_is_chosen_by_images_that_no_floor_holds(monkeypatch: 
     samples, validation, test = sets[0]
     assert (len(samples), len(validation), len(test)) == (3333, 667, 1000)
     assert torch.cdist(validation, samples).min() > 0.1
+
+
+@pytest.mark.usefixtures("finished")
+def test_folders_above_that_of_an_evaluation_are_made(evaluate: Run) -> None:
+    outcome = evaluate("ckpt=run", "measures=[equilibrium]", "output_dir=new/folders/here")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert Path("new/folders/here/metrics.json").exists()

@@ -10,7 +10,6 @@ from conftest import SHORT, Run, the_one_line
 from one_class import Digits
 
 from gan_lightning.data.mnist5k import MNIST5k
-from gan_lightning.errors import UserError
 from gan_lightning.features import classifier
 from gan_lightning.measures.catalogue import MEASURES, OF_CLASSES, USUAL, measures_named
 from gan_lightning.measures.memorisation import memorisation
@@ -64,14 +63,19 @@ def test_what_needs_classes_is_refused_by_name(run: Run, run_evaluate: Run) -> N
         assert right in the_one_line(run_evaluate("ckpt=run", "trust=[one_class]", "num_samples=200", setting))
 
 
-def test_measures_suit_the_data(tmp_path: Path) -> None:
+def test_measures_suit_the_data(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     kinds = ((Digits, None, "clusters"), (MNIST5k, None, "classifier"), (MNIST5k, "clusters", "clusters"))
     for kind, features, space in kinds:
         measuring = Measuring(kind(data_dir=str(tmp_path)), None, features, 200, 100)
         assert measuring.features == space
         assert measuring.measures == MEASURES[space]
-    with pytest.raises(UserError, match=r"frechet needs at least 129 .* there are 50"):
-        Measuring(Digits(), ["frechet"], None, 50, 100)
+    few = r"frechet needs at least 129 generated and test images, and there are 50"
+    with pytest.raises(ValueError, match=rf"{few}; measures=\[kernel\] do with so many"):
+        Measuring(Digits(), ["frechet", "kernel"], None, 50, 100)
+    with caplog.at_level("WARNING"):
+        left = Measuring(Digits(), None, None, 50, 100).measures.keys()
+    assert left == MEASURES["clusters"].keys() - {"frechet"}
+    assert f"{few}: left out" in caplog.text
     with pytest.raises(ValueError, match="score is of classes"):
         Measuring(Digits(), ["frechet", "score"], None, 200, 100)
     assert not list(tmp_path.iterdir())  # no space is made before a measure asks for it

@@ -17,7 +17,7 @@ from gan_lightning.errors import UserError, whole_number
 from gan_lightning.features.named import feature_space, space_for
 from gan_lightning.features.space import Description, FeatureSpace, describe
 from gan_lightning.features.spatial import Spatial, spatial_of, spatial_points
-from gan_lightning.measures.catalogue import measures_named
+from gan_lightning.measures.catalogue import measures_named, with_so_many
 from gan_lightning.measures.metrics import METRICS
 from gan_lightning.measures.subject import DivergedError, Reference, Subject, check_generated
 from gan_lightning.players.protocol import takes_labels
@@ -94,9 +94,14 @@ class Evaluation(Callback):
         """
         try:
             self.features = space_for(self.features, data)
-            self.measures = measures_named(self._asked_for, self.features)
+            measures = measures_named(self._asked_for, self.features)
+            num_images = min(self.num_samples, len(data.split(train=False)[0]))
+            by_name = not isinstance(self._asked_for, str | None)
+            self.measures, left_out = with_so_many(measures, num_images, by_name)
         except (UserError, ValueError) as reason:
             raise UserError(f"callbacks.evaluation: {reason}") from reason
+        if left_out:
+            log.warning("callbacks.evaluation: %s", left_out)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._evaluations = pl_module.history.evaluations  # type: ignore[assignment, union-attr]

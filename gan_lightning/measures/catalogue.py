@@ -211,7 +211,8 @@ def measures_named(names: Sequence[str] | str | None, features: str) -> dict[str
         ValueError: if there is no such feature space or no such measure in it.
     """
     if features not in MEASURES:
-        raise ValueError(f"features must be {', '.join(MEASURES)} or null, not {features!r}")
+        of_images = [name for name in MEASURES if name not in (PLANE, MIXTURE)]
+        raise ValueError(f"features must be {', '.join(of_images)} or null, not {features!r}")
     known = MEASURES[features]
     if names is None:
         return known
@@ -228,3 +229,24 @@ def measures_named(names: Sequence[str] | str | None, features: str) -> dict[str
         if name not in known:
             raise ValueError(f"there is no measure {name!r} with features={features}; there is {', '.join(known)}")
     return {name: known[name] for name in known if name in names}
+
+
+def with_so_many(measures: dict[str, Measure], num_images: int, by_name: bool) -> tuple[dict[str, Measure], str]:
+    """Those of some measures that do with so many generated and as many test images, and what is to be said of others.
+
+    Args:
+        measures: by their names.
+        num_images: the fewer of the two.
+        by_name: whether they were asked for by their names.
+
+    Raises:
+        ValueError: if there are too few images for one that was asked for, or for all.
+    """
+    enough = {name: measure for name, measure in measures.items() if num_images >= measure.at_least}
+    others = [f"{name} needs at least {each.at_least}" for name, each in measures.items() if name not in enough]
+    if not others:
+        return enough, ""
+    said = f"{', '.join(others)} generated and test images, and there are {num_images}"
+    if by_name or not enough:
+        raise ValueError(f"{said}; measures=[{','.join(enough)}] do with so many" if enough else said)
+    return enough, f"{said}: left out"

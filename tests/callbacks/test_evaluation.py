@@ -142,7 +142,7 @@ def test_a_generator_that_diverges_is_worth_nan_and_no_best_checkpoint(run: Run,
     ("words", "key", "right"),
     [
         (["callbacks.evaluation.measures=[fid]"], "callbacks.evaluation: ", "frechet"),
-        (["callbacks.evaluation.num_samples=100"], "num_samples=100", "129"),
+        (["callbacks.evaluation.num_samples=100", FRECHET], "callbacks.evaluation: frechet", "129"),
         (["callbacks.best_checkpoint.metric=memorisation", "callbacks.best_checkpoint.mode=min", FRECHET],
          "best_checkpoint.metric is memorisation", "frechet_distance"),
         (["callbacks.best_checkpoint.mode=low"], "callbacks.best_checkpoint.mode", "min or max"),
