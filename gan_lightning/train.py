@@ -232,13 +232,14 @@ def _check_callbacks(
 
 def _introduce(settings: DictConfig, gan: "GAN", data: "ImageDataModule", trainer: "Trainer") -> None:
     """Say what is trained, and where."""
+    from gan_lightning.data.pixels import are_points
     from gan_lightning.loop.precision import multiplies_bf16
     from gan_lightning.players.protocol import takes_labels
 
     log.info(
-        "%s: %s images, generator %s and discriminator %s parameters, on %s at %s, seed %s",
+        "%s: %s, generator %s and discriminator %s parameters, on %s at %s, seed %s",
         data.title,
-        f"{len(data.train_images):,}",
+        counted(len(data.train_images), "point" if are_points(data.image_shape) else "image"),
         *(f"{sum(w.numel() for w in player.parameters()):,}" for player in (gan.generator, gan.discriminator)),
         trainer.strategy.root_device,
         trainer.precision,

@@ -19,7 +19,7 @@ from gan_lightning.options import prefer_choices
 # Of each kind of check one or two: what is said comes as one line that names what is wrong and what would be right.
 # The checks themselves are tested beside what they check.
 MISTAKES = {
-    "unknown option": (["dataset=imagenet"], "'imagenet'", "cifar10, fashion_mnist, mnist, mnist5k"),
+    "unknown option": (["dataset=imagenet"], "'imagenet'", "mnist, mnist5k, ring"),
     "mistyped option": (["dataset=mnits"], "'mnits'", "did you mean mnist"),
     "unknown experiment": (["experiment=nope"], "'nope'", "first_run"),
     "unknown group": (["datasett=mnist"], "'datasett'", "did you mean dataset"),

@@ -24,7 +24,7 @@ class Points(ImageDataModule):
     image_shape = POINT
     mirrors = False
 
-    def __init__(self, batch_size: int = 100, num_train_images: int | None = None, seed: int = 0) -> None:
+    def __init__(self, batch_size: int = 200, num_train_images: int | None = None, seed: int = 0) -> None:
         super().__init__(batch_size, num_train_images=num_train_images, seed=seed)
 
     def sampled(self, number: int, random: torch.Generator) -> tuple[Tensor, Tensor]:

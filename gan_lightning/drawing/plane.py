@@ -18,6 +18,8 @@ RADIUS = 1.6
 """Of a point, in pixels."""
 REACH = 0.2
 """Of the longest arrow, in the unit of the plane."""
+STEEP = 0.5
+"""The slope of G's loss at which an arrow has half of that."""
 HEAD = 4.0
 """Of an arrow, in pixels."""
 REAL, GENERATED, PUSHED = (23, 92, 160), (226, 98, 6), (90, 40, 0)
@@ -55,8 +57,7 @@ def scene(leaning: Tensor, real: Tensor, generated: Tensor, pushes: Tensor) -> T
         leaning: (K, K) in [-1, 1], of the places of a lattice: 1 where D surely takes them for real.
         real: points (N, 2, 1, 1).
         generated: points (M, 2, 1, 1).
-        pushes: (L, 2, 1, 1), of the first of them; of whatever length. An arrow has half of its greatest length where
-            this is 1.
+        pushes: (L, 2, 1, 1), of the first of them; of whatever length, which an arrow's follows up to a limit.
     """
     sure = interpolate(leaning[None, None], FINER * SIDE, mode="bilinear")[0].nan_to_num()  # (1, H, W)
     sure = (sure * STEPS).round() / STEPS
@@ -88,7 +89,7 @@ def _dots(picture: Image.Image, points: Tensor, colours: Sequence[tuple[int, ...
 
 def _arrows(picture: Image.Image, starts: Tensor, pushes: Tensor) -> None:
     draw, size = ImageDraw.Draw(picture), FINER * HEAD
-    ends = starts + REACH * pushes / (1 + pushes.norm(dim=1, keepdim=True))
+    ends = starts + REACH * pushes / (STEEP + pushes.norm(dim=1, keepdim=True))
     for start, end in zip(_places(starts), _places(ends), strict=True):
         along = np.subtract(end, start)
         if (length := np.hypot(*along)) < size / 2:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.drawing.layouts import grid, grid_of_classes
-from gan_lightning.drawing.plane import EDGE, GENERATED, PUSHED, REACH, REAL, SIDE, TINT, lattice, scatter, scene
+from gan_lightning.drawing.plane import EDGE, GENERATED, PUSHED, REACH, REAL, SIDE, STEEP, TINT, lattice, scatter, scene
 
 NONE = torch.empty(0, 2, 1, 1)
 FLAT = torch.zeros(4, 4)
@@ -45,13 +45,13 @@ def test_the_ground_is_of_the_colour_of_what_d_takes_a_place_for() -> None:
         assert at(picture, 0.0, y) == pytest.approx(expected, abs=1)
 
 
-def test_an_arrow_leads_from_its_point_along_the_push_and_half_as_far_where_this_is_one() -> None:
-    for length in (1.0, 1e6):
+def test_an_arrow_leads_from_its_point_along_the_push_and_half_as_far_where_this_is_steep() -> None:
+    for length in (STEEP, 1e6):
         picture = scene(FLAT, NONE, point(0.0, 0.0), length * point(0.0, 1.0))
         dark = (picture == torch.tensor(PUSHED)[:, None, None]).all(0)
         rows, columns = torch.where(dark)
         reach = (place(0, 0)[0] - rows.min().item()) * 2 * EDGE / SIDE
-        assert reach == pytest.approx(REACH * length / (1 + length), abs=0.02)
+        assert reach == pytest.approx(REACH * length / (STEEP + length), abs=0.02)
         assert (columns - place(0, 0)[1]).abs().max() <= 3
         assert rows.max() < place(0, 0)[0]
 
