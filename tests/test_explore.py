@@ -319,7 +319,9 @@ def test_runs_that_cannot_be_shown_the_same_latents(shared: Path, run: Run) -> N
     assert "cannot be shown side by side" in the_one_line(run(f"ckpt=[run,{other}]", entry_point=explore))
 
 
-def test_without_the_token_nothing_is_answered(page: Page) -> None:
+def test_without_the_token_nothing_is_answered(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploaded"))
+
     async def ask_all() -> None:
         app = guarded(page.blocks(), "right", 1)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:1") as client:
