@@ -10,8 +10,8 @@ from nbformat.v4 import new_code_cell
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SHORTER: dict[str, dict[str, Any]] = {
-    "02_reading_a_run": {"EPOCHS": 1, "SMALL_EPOCHS": 1, "NUM_SAMPLES": 200},
-    "03_the_latent_space": {"EPOCHS": 1},
+    "02_reading_a_run": {"NUM_TRAIN_IMAGES": 400, "EPOCHS": 1, "SMALL_EPOCHS": 1, "NUM_SAMPLES": 200},
+    "03_the_latent_space": {"EPOCHS": 1, "PROJECTED": [0, 3]},
     "04_a_sweep": {
         "LEARNING_RATES": "3e-4,3e-3",
         "SEEDS": "0,1",
