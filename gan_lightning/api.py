@@ -26,11 +26,14 @@ from gan_lightning.cli import composed, run
 from gan_lightning.data.base import ImageDataModule
 from gan_lightning.data.pixels import as_kept, as_seen
 from gan_lightning.errors import UserError, whole_number
-from gan_lightning.loading import TrainedGenerator, trained_generator
+from gan_lightning.loading import BATCH_SIZE, TrainedGenerator, trained_generator
+from gan_lightning.measures.metrics import METRICS
 from gan_lightning.measures.subject import Subject, check_generated
 from gan_lightning.measuring import Measuring
 from gan_lightning.mistakes import user_mistakes
-from gan_lightning.options import written
+from gan_lightning.options import CONFIG_DIR, written
+from gan_lightning.players import sampling
+from gan_lightning.reports.event_files import read_scalars
 from gan_lightning.sweeps.jobs import CHECKPOINT
 from gan_lightning.sweeps.status import read_results
 from gan_lightning.train import job
@@ -57,11 +60,20 @@ class Training:
         checkpoint = read_checkpoint(str(self.folder / CHECKPOINT))
         return trained_generator(checkpoint, which_weights(None, has_average(checkpoint)))
 
+    @property
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        """What TensorBoard shows, by its names there: points (alternation, value). Empty with another logger."""
+        return read_scalars(self.folder)
 
-def fit(settings: Settings) -> Training:
+
+def fit(settings: Settings, config_dir: str | os.PathLike[str] | None = None) -> Training:
     """Train a GAN as `python -m gan_lightning.train` does, in this process, with its progress bar and its files.
 
     It seeds torch's, NumPy's and Python's random numbers, as the command does.
+
+    Args:
+        settings: those of the command line.
+        config_dir: a folder of options of one's own, the command line's `--config-dir`.
 
     Raises:
         UserError: if the settings are refused, or the training diverges.
@@ -78,7 +90,8 @@ def fit(settings: Settings) -> Training:
 
     try:
         with _logging_as_before():
-            folder = run("config", in_its_folder, _arguments(settings))
+            options = [] if config_dir is None else [CONFIG_DIR[0], os.fspath(config_dir)]
+            folder = run("config", in_its_folder, [*options, *_arguments(settings)])
     except SystemExit as ending:  # with which a training answers Ctrl-C
         raise KeyboardInterrupt from ending
     return Training(folder, read_results(folder))
@@ -93,9 +106,17 @@ class Measured(NamedTuple):
     protocol: dict[str, Any]
     """What the figures were computed with: the data set, the feature space, how many images of each kind."""
 
+    def _repr_markdown_(self) -> str:
+        """The table that a notebook shows."""
+        rows = [
+            f"| {METRICS[name].title.strip()} | {METRICS[name].better} | {value:.4g} | {self.floor[name]:.4g} |"
+            for name, value in self.metrics.items()
+        ]
+        return "\n".join(["| metric | better | generated | floor |", "|---|---|--:|--:|", *rows])
+
 
 def measure(
-    generate: Callable[[Any], Any],
+    generate: TrainedGenerator | Callable[[Any], Any],
     dataset: str | Settings | ImageDataModule,
     num_samples: int = 10_000,
     measures: Sequence[str] | str | None = None,
@@ -105,13 +126,15 @@ def measure(
     """Measure whatever generates images, as `python -m gan_lightning.evaluate` measures a checkpoint.
 
     Args:
-        generate: a function of the number of images, or, if `conditional`, of labels (N,), int64; it is called once and
-            gives N images (N, C, H, W), a tensor or an array: bytes, or floats in [-1, 1].
+        generate: a trained generator, which draws the images of seed 0; or a function of the number of images, or, if
+            `conditional`, of labels (N,), int64, which is called once and gives N images (N, C, H, W), a tensor or an
+            array: bytes, or floats in [-1, 1].
         dataset: its name, settings as of :func:`fit`, or the object.
         num_samples: N; as many test images are taken if there are.
         measures: names of measures; None for all that suit the data set and need no discriminator, `usual` for few.
         features: the space they compare images in; None for the one that suits the data set.
-        conditional: whether `generate` is to be told the classes, with the frequencies of the training images.
+        conditional: whether the function is to be told the classes, with the frequencies of the training images; a
+            trained generator says so itself.
 
     Raises:
         UserError: if a setting, the data set or the images are not what they must be.
@@ -123,8 +146,14 @@ def measure(
         data = dataset if isinstance(dataset, ImageDataModule) else _dataset(dataset)
         measuring = Measuring(data, measures, features, num_samples, batch_size=500)
     labels = measuring.reference.labels
-    with torch.no_grad():
-        images = generate(labels if conditional else num_samples)
+    if isinstance(generate, TrainedGenerator):
+        conditional = generate.conditional
+        latent = sampling.seeded_latent(generate, num_samples, seed=0)
+        device = next(generate.parameters(), latent).device
+        images = to_uint8(sampling.generate(generate, latent, labels, BATCH_SIZE, device))
+    else:
+        with torch.no_grad():
+            images = generate(labels if conditional else num_samples)
     with user_mistakes():
         pixels = _pixels(torch.as_tensor(images), (num_samples, *data.image_shape), data.title)
     subject = Subject(measuring.reference.drawn(pixels), conditional=conditional)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from gan_lightning.averaging import which_weights
 from gan_lightning.checkpoints import check_trust, has_average, last_of, read_checkpoint, trained_player
 from gan_lightning.data.pixels import as_kept
+from gan_lightning.drawing.latents import between
+from gan_lightning.drawing.projection import Projection, project
 from gan_lightning.errors import whole_number
 from gan_lightning.loop.checkpoint_schema import check_finite
 from gan_lightning.mistakes import user_mistakes
@@ -70,6 +72,17 @@ class TrainedGenerator(nn.Module):
         latent = seeded_latent(self, num_samples, seed)
         device = next(self.parameters(), latent).device
         return as_kept(generate(self, latent, asked, BATCH_SIZE, device))
+
+    def between(self, start: Tensor, end: Tensor, share: float) -> Tensor:
+        """On the way from latents (N, …) to others, which stay as long as they are; share, in [0, 1], of it is gone."""
+        return between(self.network)(start, end, share)
+
+    def project(self, image: Tensor, labels: int | Sequence[int] | Tensor | None = None, seed: int = 0) -> Projection:
+        """The latent whose image is nearest to an image (C, H, W), bytes, of the shape of the generator's; on the CPU.
+
+        See :func:`gan_lightning.drawing.projection.project`; `labels` are as of :meth:`draw`.
+        """
+        return project(self.network, image, self._classes(labels), seed)
 
     def _classes(self, labels: Any) -> Sequence[int]:
         if labels is None:

@@ -15,7 +15,9 @@ from gan_lightning import fit, measure
 from gan_lightning.data.mnist5k import MNIST5k
 from gan_lightning.errors import TrainingDivergedError, UserError
 from gan_lightning.features import classifier
+from gan_lightning.loading import TrainedGenerator
 from gan_lightning.measures.metrics import METRICS
+from gan_lightning.networks import mlp
 
 ROOT = Path(__file__).parents[1]
 SETTINGS: dict[str, Any] = {
@@ -52,10 +54,20 @@ def test_a_training_is_that_of_the_command_line(shared: Path, tmp_path: Path, mo
     assert_same_weights(
         weights(typed / "checkpoints" / "last.ckpt"), weights(training.folder / "checkpoints" / "last.ckpt")
     )
+    assert [step for step, _ in training.curves["loss/generator"]] == [2, 4, 5]
     monkeypatch.chdir("/")
     drawn = training.generator(torch.randn(3, 100))
     assert drawn.shape == (3, 1, 28, 28)
     assert not training.generator.training
+
+
+def test_options_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    option = tmp_path / "mine" / "objective" / "squares.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text("_target_: gan_lightning.objectives.LeastSquares\n")
+    training = fit({**SETTINGS, "objective": "squares", "output_dir": "run"}, config_dir="mine")
+    assert "score_gap" in training.metrics
 
 
 @pytest.mark.parametrize(
@@ -102,6 +114,22 @@ def test_images_in_whatever_form_have_the_same_figures() -> None:
     noise = measure(lambda number: torch.rand(number, 1, 28, 28), "mnist5k", num_samples=200, measures=few)
     assert noise.floor == bytes_.floor
     assert noise.metrics["memorisation"] > 2
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_a_trained_generator_is_measured_as_the_function_that_draws_the_same(conditional: bool) -> None:
+    network = mlp.Generator((1, 28, 28), latent_dim=5, hidden_dims=[6], conditional=conditional, num_classes=10)
+    generator = TrainedGenerator(network, (1, 28, 28), 10)
+
+    def drawn(asked: Any) -> Tensor:
+        latent = generator.sample_latent(200, torch.Generator().manual_seed(0))
+        return generator(latent, asked) if conditional else generator(latent)
+
+    few = ["memorisation"]
+    measured = measure(generator, "mnist5k", 200, few)
+    assert measured == measure(drawn, "mnist5k", 200, few, conditional=conditional)
+    shown = f"| {measured.metrics['memorisation']:.4g} | {measured.floor['memorisation']:.4g} |"
+    assert shown in measured._repr_markdown_()
 
 
 def test_a_conditional_generator_is_told_the_classes(classifiers: Path) -> None:

@@ -7,8 +7,9 @@ import torch
 
 from gan_lightning.data.pixels import to_uint8
 from gan_lightning.drawing import projection
-from gan_lightning.drawing.latents import Latents
+from gan_lightning.drawing.latents import Latents, between_uniform
 from gan_lightning.drawing.projection import difference, nearest_of, nearest_of_each, project
+from gan_lightning.loading import TrainedGenerator
 from gan_lightning.networks.mlp import Generator
 
 
@@ -81,3 +82,12 @@ def test_the_nearest_of_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_difference() -> None:
     assert difference(torch.zeros(1, 2, 2, dtype=torch.uint8), torch.full((1, 2, 2), 255, dtype=torch.uint8)) == 255
     assert difference(torch.tensor([[[0, 0]]]), torch.tensor([[[0, 10]]])) == pytest.approx(50**0.5)
+
+
+def test_a_trained_generator_knows_of_which_kind_its_latents_are() -> None:
+    made = generator("uniform")
+    trained = TrainedGenerator(made, (1, 8, 8), 3)
+    image = torch.randint(0, 256, (1, 8, 8), dtype=torch.uint8)
+    assert all(map(torch.equal, trained.project(image, seed=1), project(made, image, [0], seed=1)))
+    one, other = Latents(made, seed=0).draw(2).split(1)
+    assert torch.equal(trained.between(one, other, 0.3), between_uniform(one, other, 0.3))
