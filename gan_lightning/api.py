@@ -150,7 +150,7 @@ def measure(
         conditional = generate.conditional
         latent = sampling.seeded_latent(generate, num_samples, seed=0)
         device = next(generate.parameters(), latent).device
-        images = to_uint8(sampling.generate(generate, latent, labels, BATCH_SIZE, device))
+        images = as_kept(sampling.generate(generate, latent, labels, BATCH_SIZE, device))
     else:
         with torch.no_grad():
             images = generate(labels if conditional else num_samples)
