@@ -216,6 +216,13 @@ def is_between_epochs(checkpoint: dict[str, Any]) -> bool:
     return is_last
 
 
+def images_of_training(checkpoint: dict[str, Any]) -> int | None:
+    """How many training images there were when a checkpoint was written; None if it does not say."""
+    loaders = checkpoint["loops"]["fit_loop"]["state_dict"].get("combined_loader")
+    images = loaders[0].get("images") if loaders else None
+    return images if isinstance(images, int) else None
+
+
 def has_average(checkpoint: dict[str, Any]) -> bool:
     """Whether a checkpoint has averaged weights of its generator."""
     return any(name.startswith(AVERAGE) for name in checkpoint["state_dict"])

@@ -160,6 +160,11 @@ def _motifs(artists: "list[Artist]", settings: DictConfig, output: Path, form: s
         else:
             motif = Samples(artist, settings.num_samples, seed, truncation)
         motifs.append(motif)
+    if form in FILMS and len(motifs) == 1 and motifs[0].num_frames == 1:
+        raise UserError(
+            f"{output} is a film, in which nothing would move: ckpt={settings.ckpt} is one checkpoint,"
+            f" {artists[0].path}; take a walk, walk=8, or several checkpoints"
+        )
     check_size(motifs, output, form)
     return motifs
 

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.building import compose
-from gan_lightning.checkpoints import epochs_of, is_between_epochs, processes_of, read_checkpoint
+from gan_lightning.checkpoints import epochs_of, images_of_training, is_between_epochs, processes_of, read_checkpoint
 from gan_lightning.cli import entry_point, is_first_process
 from gan_lightning.errors import UserError, number, whole_number
 from gan_lightning.exporting.folder import exported_folder
@@ -117,6 +117,8 @@ def train(settings: DictConfig, record: Record | None = None) -> float | None:
     if trainer.is_global_zero:
         write_text(output_dir / "config.yaml", OmegaConf.to_yaml(without_resolvers(settings)))
         _introduce(settings, gan, data, trainer)
+        if checkpoint is not None:
+            _say_from_where(checkpoint, len(data.train_images))
     _fit(settings, gan, data, trainer)
     if not trainer.is_global_zero:
         return None
@@ -250,6 +252,20 @@ def _introduce(settings: DictConfig, gan: "GAN", data: "ImageDataModule", traine
     if takes_labels(gan.generator) != takes_labels(gan.discriminator):
         one, other = ("generator", "discriminator")[:: 1 if takes_labels(gan.generator) else -1]
         log.warning("the %s takes labels, but the %s does not: the players learn no classes", one, other)
+    elif takes_labels(gan.generator) and data.num_classes == 1:
+        log.warning(
+            "the players take labels, but all images of %s are of one class: there is none to learn", data.title
+        )
+
+
+def _say_from_where(checkpoint: dict[str, Any], num_images: int) -> None:
+    """Say from where the training goes on, and whether the number of its training images is another one now."""
+    epochs = epochs_of(checkpoint)
+    where = f"after epoch {epochs}" if is_between_epochs(checkpoint) else f"within epoch {epochs + 1}"
+    log.info("goes on %s, from %s", where, checkpoint["path"])
+    before = images_of_training(checkpoint)
+    if before not in (None, num_images):
+        log.warning("it had %s until there, and has %s now", counted(before, "training image"), f"{num_images:,}")
 
 
 def _refuse_what_cannot_train(settings: DictConfig, auto: bool) -> None:
@@ -406,13 +422,16 @@ def _check_resume(
 
 
 def _say_where(settings: DictConfig, more_epochs: int) -> None:
-    log.info("pictures:    %s (samples/ has one of each epoch)", settings.output_dir)
+    folder = Path(settings.output_dir)
+    of_epochs = " (samples/ has one of each epoch)" if any(folder.glob("samples/*.png")) else ""
+    if of_epochs or any(folder.glob("*.png")):
+        log.info("pictures:    %s%s", folder, of_epochs)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return  # the sweep goes on with its jobs
     log.info("a page:      python -m gan_lightning.report %s", shlex.quote(override("run", settings.output_dir)))
     if settings.logger.get("tensorboard") is not None:
-        folder = shlex.quote(settings.output_dir)
-        log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", folder)
+        logdir = shlex.quote(settings.output_dir)
+        log.info("TensorBoard: tensorboard --samples_per_plugin images=500 --logdir %s", logdir)
     limits = ("trainer.max_epochs=", "trainer.max_time=", "trainer.max_steps=")
     replaced = ("ckpt_path=", "output_dir=", "hparams_search=", *limits)  # the limits are those of this try
     go_on = [argument for folder in config_dirs(sys.argv) for argument in ("--config-dir", folder)]

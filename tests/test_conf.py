@@ -101,6 +101,8 @@ NARROW = {
     "experiment=cifar10_tenth_diffaugment": ["model.generator.width=8", "model.discriminator.width=8"],
 }
 """What is made for a GPU, for a moment of a CPU."""
+NAMED = {"dataset=torchvision": ["dataset.name=KMNIST"]}
+"""What has to be said beside an option."""
 
 
 POINTS = ("ring", "grid", "spiral", "two_moons")
@@ -120,9 +122,9 @@ POINTS = ("ring", "grid", "spiral", "two_moons")
 def test_an_option_instantiates_and_trains(words: list[str], run: Run, data_dir: Path) -> None:
     limits = [] if "trainer=smoke" in words else ["trainer.max_epochs=1", "trainer.limit_train_batches=2"]
     undrawn = [] if "objective=hinge" in words else [f"~callbacks.{name}" for name in DRAWS]  # once, and in colour
-    narrow = [each for word in words for each in NARROW.get(word, [])]
+    beside = [each for word in words for each in NARROW.get(word, []) + NAMED.get(word, [])]
     outcome = run(
-        *words, *limits, *undrawn, *narrow,
+        *words, *limits, *undrawn, *beside,
         f"data_dir={data_dir}", "dataset.num_train_images=40", "dataset.batch_size=8", "output_dir=run",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr

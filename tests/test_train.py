@@ -169,7 +169,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(variant: str, run: Run) -> No
     assert {k: v for k, v in whole.items() if k not in timed} == {k: v for k, v in resumed.items() if k not in timed}
 
 
-@pytest.mark.parametrize(("after", "name"), [(5, "SIGINT"), (7, "SIGTERM"), (14, "SIGINT")])
+@pytest.mark.parametrize(("after", "name"), [(3, "SIGINT"), (5, "SIGINT"), (7, "SIGTERM"), (14, "SIGINT")])
 def test_an_interrupted_run_ends_cleanly_and_goes_on_bit_for_bit(after: int, name: str, run: Run, whole: Path) -> None:
     plug = (f"+callbacks.plug={{_target_: plugs.Signal, after: {after}, name: {name}}}",)
     outcome = run(*SHORT, "trainer.max_epochs=3", *plug)
@@ -177,12 +177,16 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on_bit_for_bit(after: int, nam
     assert "Traceback" not in outcome.stdout + outcome.stderr
     assert f"interrupted in epoch {(after - 1) // 5 + 1}" in outcome.stdout
     assert "ckpt_path=auto" in outcome.stdout.splitlines()[-1]
+    assert ("samples/ has one of each epoch" in outcome.stdout) == (after >= 5)
     assert torch.load("run/checkpoints/last.ckpt", weights_only=True)["alternations"] == after
     assert not Path("run/metrics.json").exists()  # what marks a finished run
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     outcome = run(*SHORT, "trainer.max_epochs=3", "ckpt_path=run/checkpoints/last.ckpt")
     assert outcome.exit_code == 0, outcome.stderr
+    place = "after epoch 1" if after == 5 else f"within epoch {(after - 1) // 5 + 1}"
+    assert f"goes on {place}, from run/checkpoints/last.ckpt\n" in outcome.stdout
+    assert "until there" not in outcome.stdout  # as many images as before
     assert_same_weights(weights(whole / "checkpoints/last.ckpt"), weights("run/checkpoints/last.ckpt"))
     expected, resumed = events(str(whole)), events("run")
     for tag in TAGS.values():

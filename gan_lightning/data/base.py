@@ -10,7 +10,10 @@ from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Tensor
 from gan_lightning.data.pixels import are_points, as_seen
 from gan_lightning.data.shuffled_batches import ResumableLoader, ShuffledBatches
 from gan_lightning.errors import whole_number
+from gan_lightning.wording import counted
 
+FEWEST = 2
+"""Images that a training takes: one alone has no variance to normalise by."""
 MOST_AT_ONCE = 2**31
 """Bytes of images that are kept in memory, or on the device; of more than these, batches are moved there."""
 
@@ -35,7 +38,7 @@ class ImageDataModule(LightningDataModule):
 
     Raises:
         ValueError: if `batch_size` or `num_train_images` is less than 1 (here) or too large for the data (in `setup`),
-            or `seed` is negative.
+            there are fewer than two training images (in `setup`), or `seed` is negative.
     """
 
     title: str
@@ -109,6 +112,9 @@ class ImageDataModule(LightningDataModule):
             images, labels = self.split(train=True)
             self._at_most("num_train_images", len(images))
             images, labels = images[: self.num_train_images], labels[: self.num_train_images]
+            if len(images) < FEWEST:
+                images_now = counted(len(images), "training image")
+                raise ValueError(f"{self.title} has only {images_now}; a training takes at least {FEWEST}")
             self._at_most("batch_size", len(images))
             if (needed := self.batch_size * self.batches_per_alternation) > len(images):
                 raise ValueError(
@@ -116,8 +122,12 @@ class ImageDataModule(LightningDataModule):
                     f" {self.batch_size}), but {self.title} has only {len(images)} training images"
                 )
             self.train_set = TensorDataset(images, labels)
+            self.introduce()
         if stage != "fit" and self.test_set is None:
             self.test_set = TensorDataset(*self.split(train=False))
+
+    def introduce(self) -> None:
+        """Say, before a training, what there is, where people cannot know."""
 
     def _at_most(self, name: str, num_images: int) -> None:
         value = getattr(self, name)
@@ -142,7 +152,7 @@ class ImageDataModule(LightningDataModule):
         sampler = ShuffledBatches(
             len(self.train_set),
             batch_size=self.batch_size * self.batches_per_alternation,
-            min_batch_size=2 * self.batches_per_alternation,  # one image has no variance to normalise by
+            min_batch_size=FEWEST * self.batches_per_alternation,
             batches_at_once=self.alternations_per_step,
             seed=self.seed,
             rank=self.trainer.global_rank if self.trainer else 0,

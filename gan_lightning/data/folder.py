@@ -5,13 +5,14 @@ import logging
 import os
 import posixpath
 import re
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
-from gan_lightning.data.base import ImageDataModule
+from gan_lightning.data.base import FEWEST, ImageDataModule
 from gan_lightning.data.fitting import FITS, read_image
 from gan_lightning.data.image_files import SUFFIXES, image_files
 from gan_lightning.data.prepared import Item, Prepared, digest, folder_of, prepare
@@ -23,6 +24,9 @@ log = logging.getLogger(__name__)
 TRAINING = "train"
 HELD_OUT = ("test", "val", "valid", "validation")
 """Folders beside the one for training that hold images to measure with; the first of these that is there."""
+
+MORE = "add images, choose another dataset.held_out, or put them into two folders, train and test"
+"""What helps where a split has too few."""
 
 
 class Layout(NamedTuple):
@@ -106,7 +110,7 @@ class ImageFolder(ImageDataModule):
         seed: of the shuffles, which it and the epoch decide.
 
     Raises:
-        ValueError: if there are no images, or a setting is not as above; and as of every data set.
+        ValueError: if there is no image or one alone, or a setting is not as above; and as of every data set.
     """
 
     def __init__(
@@ -144,6 +148,8 @@ class ImageFolder(ImageDataModule):
         stamps = self.files.stamps()
         if not stamps:
             raise ValueError(f"path must be a folder with images ({', '.join(SUFFIXES)}); {str(path)!r} has none")
+        if len(stamps) < FEWEST:
+            raise ValueError(f"path must be a folder with at least {FEWEST} images; {str(path)!r} has one alone")
         folders = {name: name.rpartition("/")[0] for name in stamps}
         found = layout(folders.values())
         self.classes = found.classes
@@ -157,41 +163,36 @@ class ImageFolder(ImageDataModule):
         """Decode what has not been decoded.
 
         Raises:
-            UserError: if no image can be read, or the data folder cannot be written.
+            UserError: if no image can be read, or so few are for training that there can be none, or the data folder
+                cannot be written.
         """
         if self._prepared is not None:
             return
         made_from = (str(self.path.resolve()), self.image_shape, self.fit, self.held_out)
+        folder = folder_of(self.data_dir, self.title, *made_from)
         with self.files.reading() as content:
 
             def read(number: int) -> tuple[Tensor, str]:
                 file = content(self.items[number].name)
                 return read_image(io.BytesIO(file), self.image_shape, self.fit), digest(file)
 
-            prepared = prepare(
-                folder_of(self.data_dir, self.title, *made_from),
-                self.title, self.items, read, self.image_shape, self.held_out,
-            )  # fmt: skip
-        if len(prepared.unreadable) == len(self.items):
-            raise UserError(f"none of the {counted(len(self.items), 'file')} in {self.path} can be read as an image")
+            prepared = prepare(folder, self.title, self.items, read, self.image_shape, self.held_out)
+        training, held_out = (len(prepared.splits[train][1]) for train in (True, False))
+        if training < FEWEST:
+            shutil.rmtree(folder, ignore_errors=True)  # they are of no use
+            if len(prepared.unreadable) == len(self.items):
+                files = counted(len(self.items), "file")
+                raise UserError(f"none of the {files} in {self.path} can be read as an image")
+            raise UserError(
+                f"{self.title} has {counted(training, 'training image')}, and {held_out:,} held out for measuring; a"
+                f" training takes at least {FEWEST}: {MORE}"
+            )
         self._prepared = prepared
 
-    def setup(self, stage: str) -> None:
-        """Read the split that `stage` needs, once; before a training, say what there is."""
-        is_first = self.train_set is None
-        super().setup(stage)
-        if stage == "fit" and is_first:
-            self._introduce()
-
-    def _introduce(self) -> None:
+    def introduce(self) -> None:
         assert self._prepared is not None
-        log.info(
-            "%s: %s for training, %s for measuring, %s",
-            self.title,
-            counted(len(self._prepared.splits[True][1]), "image"),
-            f"{len(self._prepared.splits[False][1]):,}",
-            f"{len(self.classes):,} classes ({_some(self.classes)})" if self.classes else "no classes",
-        )
+        classes = f"{len(self.classes):,} classes ({_some(self.classes)})" if self.classes else "no classes"
+        self._prepared.introduce(self.title, classes)
         if self.beside:
             log.warning(
                 "%s: %s beside the folders of the two parts, left out", self.title, counted(self.beside, "file")
@@ -201,11 +202,9 @@ class ImageFolder(ImageDataModule):
         self.prepare_data()
         assert self._prepared is not None
         images, labels = self._prepared.splits[train]
-        if not len(images):
-            part, there = ("training", "test") if train else ("test", "training")
+        if not len(images):  # of the test images, then
             raise UserError(
-                f"{self.title} has no {part} images, and {len(self._prepared.splits[not train][1]):,} {there} images;"
-                " add images, choose another dataset.held_out, or put them into two folders, train and test"
+                f"{self.title} has no test images, and {len(self._prepared.splits[True][1]):,} training images; {MORE}"
             )
         return images, labels
 

@@ -20,6 +20,9 @@ MOST_INFLATION, INFLATED = 100, 2**30
 """Archives that promise more bytes than the second, and so many times more than they have, are not read: images are
 compressed already."""
 
+IT_MUST_BE = "path must be a folder of images, or a zip archive of one"
+"""How each refusal of what is neither begins."""
+
 Content = Callable[[str], bytes]
 """The bytes of the file of a name; from several threads at once. What cannot be read is an `UnreadableImageError`."""
 
@@ -44,7 +47,9 @@ def image_files(path: Path) -> ImageFiles:
         return Folder(path)
     if not path.is_file():
         what = "is neither" if path.exists() else "is not there"
-        raise ValueError(f"path must be a folder of images, or a zip archive of one; {str(path)!r} {what}")
+        raise ValueError(f"{IT_MUST_BE}; {str(path)!r} {what}")
+    if _is_image(path.name):
+        raise ValueError(f"{IT_MUST_BE}; {str(path)!r} is an image: give its folder, {str(path.parent)!r}")
     return Archive(path)
 
 
@@ -140,9 +145,10 @@ class Archive:
         except OSError:
             raise
         except Exception as reason:  # a damaged file has many ways to fail
-            raise ValueError(
-                f"{str(self.path)!r} is neither a folder nor a zip archive: {one_line(reason)}"
-            ) from reason
+            with self.path.open("rb") as file:
+                is_meant = self.path.suffix.lower() == ".zip" or file.read(2) == b"PK"
+            what = f"is a damaged archive: {one_line(reason)}" if is_meant else "is neither"
+            raise ValueError(f"{IT_MUST_BE}; {str(self.path)!r} {what}") from reason
         found = {}
         for each in files:
             parts = each.filename.replace("\\", "/").split("/")

@@ -13,6 +13,7 @@ from gan_lightning.data.base import ImageDataModule
 from gan_lightning.data.fitting import FITS, UnreadableImageError, fitted, is_gray
 from gan_lightning.data.prepared import Item, Prepared, digest, folder_of, prepare, read_prepared
 from gan_lightning.errors import UserError, number, one_line, true_or_false, whole_number
+from gan_lightning.wording import counted
 
 TEST_SPLITS = ("test", "validation", "valid", "val")
 """What a test split is called, and what else is held out where there is none, or it has no labels."""
@@ -135,6 +136,10 @@ class LabelledDataModule(ImageDataModule):
 
     def load(self, train: bool) -> tuple[Tensor, Tensor]:
         return self.prepared.splits[train]
+
+    def introduce(self) -> None:
+        classes = "no classes" if self.num_classes == 1 else counted(self.num_classes, "class")
+        self.prepared.introduce(self.title, classes)
 
     def _prepare(self, folder: Path) -> Prepared:
         training, test = self.opened()

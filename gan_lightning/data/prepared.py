@@ -64,6 +64,14 @@ class Prepared(NamedTuple):
     unreadable: dict[str, str]
     """Why, by the name of the item."""
 
+    def introduce(self, title: str, classes: str) -> None:
+        """Say how many images of the set of that title there are in each split, and what classes they have."""
+        held_out = len(self.splits[False][1])
+        for_measuring = f"{held_out:,} for measuring" if held_out else "none held out for measuring"
+        log.info(
+            "%s: %s for training, %s, %s", title, counted(len(self.splits[True][1]), "image"), for_measuring, classes
+        )
+
 
 Result = TypeVar("Result")
 Read = Callable[[int], tuple[Tensor, str]]

@@ -106,7 +106,7 @@ class ResumableLoader:
             yield self.images[indices], self.labels[indices]
 
     def state_dict(self) -> dict[str, int]:
-        return {"epoch": self.sampler.epoch, "drawn": self.sampler.drawn}
+        return {"epoch": self.sampler.epoch, "drawn": self.sampler.drawn, "images": self.sampler.num_images}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self.sampler.skip_to(state["epoch"], state["drawn"])

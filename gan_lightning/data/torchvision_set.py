@@ -43,7 +43,7 @@ class TorchvisionSet(LabelledDataModule, DownloadedDataModule):
 
     def __init__(
         self,
-        name: str = "KMNIST",
+        name: str,
         arguments: dict[str, Any] | None = None,
         train_split: str | None = None,
         test_split: str | None = None,
@@ -57,6 +57,8 @@ class TorchvisionSet(LabelledDataModule, DownloadedDataModule):
         num_train_images: int | None = None,
         seed: int = 0,
     ) -> None:
+        if name in (None, ""):
+            raise ValueError("name must be that of one of torchvision's sets of images: dataset.name=KMNIST, SVHN, …")
         if not isinstance(arguments, dict | None):
             raise ValueError(f"arguments must be names and values, such as {{split: letters}}, not {arguments!r}")
         arguments = arguments or {}

@@ -53,8 +53,6 @@ def check_size(motifs: Sequence[Motif], output: Path, form: str) -> None:
         UserError: if it cannot.
     """
     first, is_film, moves = motifs[0], form in FILMS, motifs[0].num_frames > 1
-    if is_film and not moves and len(motifs) == 1:
-        raise UserError(f"{output} is a film, in which nothing would move; take a walk, walk=8, or several checkpoints")
     _, height, width = first.artist.image_shape
     if form == FOLDER and are_points(first.artist.image_shape):
         raise UserError(

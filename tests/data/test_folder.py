@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import SHORT, Run, the_one_line
+from conftest import CONDITIONAL, SHORT, Run, the_one_line, without_model
 from PIL import Image
 
 from gan_lightning import evaluate
@@ -297,6 +297,7 @@ def climbing(name: str) -> Callable[[Path], None]:
     def make(archive: Path) -> None:
         with zipfile.ZipFile(archive, "w") as file:
             file.writestr("fine.png", b"")
+            file.writestr("good.png", b"")
             file.writestr(name, b"")
 
     return make
@@ -312,9 +313,9 @@ def climbing(name: str) -> Callable[[Path], None]:
         (climbing("C:/evil.png"), "leads out"),
         (climbing("..\\evil.png"), "leads out"),
         (climbing("notes.txt/"), "fine"),
-        (lambda path: path.write_bytes(b"no archive"), "neither a folder nor a zip archive: File is not a zip file"),
-        (lambda path: path.write_bytes(b""), "neither a folder nor a zip archive"),
-        (lambda path: path.write_bytes(b"PK\5\6" + bytes(10)), "neither a folder nor a zip archive"),
+        (lambda path: path.write_bytes(b"no archive"), "path must be .*'.*photos.zip' is a damaged archive: File is"),
+        (lambda path: path.write_bytes(b""), "damaged archive"),
+        (lambda path: path.write_bytes(b"PK\5\6" + bytes(10)), "damaged archive"),
         (lambda path: zipfile.ZipFile(path, "w").close(), "must be a folder with images .* has none"),
         (lambda path: path.mkdir(), "must be a folder with images .* has none"),
         (os.mkfifo, "is neither"),
@@ -326,7 +327,7 @@ def test_what_is_no_folder_and_no_archive_of_images(
 ) -> None:
     make(tmp_path / "photos.zip")
     if expected == "fine":
-        assert len(opened(tmp_path / "photos.zip").items) == 1
+        assert len(opened(tmp_path / "photos.zip").items) == 2
         return
     with pytest.raises(ValueError, match=expected):
         opened(tmp_path / "photos.zip")
@@ -353,10 +354,20 @@ def test_a_wrong_setting(settings: dict[str, Any], expected: str, photos: Path) 
     [
         ([], "dataset.path must be a folder of images, or a zip archive of one: dataset.path=…"),
         (["dataset.path=nowhere"], "dataset.path must be a folder of images, or a zip archive of one; 'nowhere' is"),
+        (
+            ["dataset.path='photos/ant/ant 0.png'"],
+            "dataset.path must be a folder of images, or a zip archive of one; 'photos/ant/ant 0.png' is an image: give"
+            " its folder, 'photos/ant'",
+        ),
+        (
+            ["dataset.path=plugs.py"],
+            "dataset.path must be a folder of images, or a zip archive of one; 'plugs.py' is n",
+        ),
         (["dataset.path=photos", "dataset.held_out=0"], "dataset.batch_size is 32, but photos (32 × 32) has only 12"),
     ],
 )
 def test_a_mistake_is_one_line(words: list[str], expected: str, photos: Path, run: Run) -> None:
+    Path("plugs.py").write_text("no archive")
     outcome = run("dataset=folder", *words, "trainer=cpu", "output_dir=run")
     assert outcome.stderr.splitlines()[-1].startswith(f"error: {expected}")
     assert outcome.exit_code == 1
@@ -364,15 +375,47 @@ def test_a_mistake_is_one_line(words: list[str], expected: str, photos: Path, ru
     assert not Path("run").exists()
 
 
-def test_of_one_image_none_can_be_held_out(tmp_path: Path) -> None:
+def test_too_few_images_leave_nothing_behind(tmp_path: Path) -> None:
     write(tmp_path / "photos" / "only.png")
-    data = opened(tmp_path / "photos")
-    with pytest.raises(
-        UserError, match="has no test images, and 1 training images; add images, choose another dataset"
-    ):
-        data.split(train=False)
-    with pytest.raises(ValueError, match=r"batch_size is 2, but photos .* has only 1 training images"):
-        data.setup("fit")
+    with pytest.raises(ValueError, match=r"path must be a folder with at least 2 images; '.*photos' has one alone"):
+        opened(tmp_path / "photos")
+    write(tmp_path / "photos" / "second.png", seed=1)
+    with pytest.raises(UserError, match=r"has \d training images?, and \d held out .* takes at least 2: add images"):
+        opened(tmp_path / "photos", held_out=0.999).setup("fit")
+    (tmp_path / "photos" / "second.png").write_bytes(b"none")
+    with pytest.raises(UserError, match="has 1 training image, and 0 held out"):
+        opened(tmp_path / "photos").setup("fit")
+    assert not list(tmp_path.glob("data/prepared/*"))
+
+
+def test_what_there_is_is_said_before_a_training(photos: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    data = opened(photos)
+    data.setup("fit")
+    said = "photos (8 × 8): 12 images for training, none held out for measuring, 3 classes (ant, bee, cat)"
+    assert caplog.messages == [said]
+    with pytest.raises(UserError, match="has no test images, and 12 training images; add images, choose another"):
+        data.setup("test")
+
+
+def test_a_training_goes_on_with_more_images_of_one_class_and_a_command_says_so_plainly(
+    tmp_path: Path, run: Run
+) -> None:
+    folder = several(tmp_path / "photos", *(f"{n}.png" for n in range(12)))
+    small = [*without_model(SHORT[3:]), *CONDITIONAL, "dataset.image_size=32", "dataset.held_out=0"]
+    words = ["dataset=folder", "dataset.path=photos", "dataset.batch_size=4", *small, "ckpt_path=auto"]
+    outcome = run(*words, "trainer.max_epochs=1")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "all images of photos (32 × 32) are of one class" in outcome.stdout
+    assert "goes on" not in outcome.stdout
+    (write(folder / "damaged.png")).write_bytes(b"none")
+    write(folder / "another.png", seed=99)
+    outcome = run(*words, "trainer.max_epochs=2")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "goes on after epoch 1, from run/checkpoints/last.ckpt\n" in outcome.stdout
+    assert "it had 12 training images until there, and has 13 now\n" in outcome.stdout
+    outcome = run("ckpt=run", "measures=[equilibrium]", "num_samples=4", "output_dir=measured", entry_point=evaluate)
+    assert outcome.stdout.startswith("photos (32 × 32): 1 of 14 files cannot be read"), outcome.stdout
 
 
 def test_where_nothing_can_be_read(tmp_path: Path, run: Run) -> None:

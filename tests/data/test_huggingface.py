@@ -194,3 +194,4 @@ def test_it_trains(run: Run) -> None:
         "model=dcgan", "model.width=4", "model.conditional=true", "trainer.max_epochs=1", *words,
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
+    assert "owls (8 × 8): 12 images for training, 6 for measuring, 3 classes\n" in outcome.stdout

@@ -71,6 +71,7 @@ def test_where_there_is_no_test_split_some_are_held_out(
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
+        ({"name": None}, "name must be that of one of torchvision's sets of images: dataset.name=KMNIST, SVHN, …"),
         ({"name": "kmnist"}, "no set of images 'kmnist' to take; did you mean KMNIST or MNIST or QMNIST"),
         ({"name": "Flower"}, "did you mean Flowers102"),
         ({"name": "ImageFolder"}, "images of your own: dataset=folder"),
@@ -92,7 +93,7 @@ def test_where_there_is_no_test_split_some_are_held_out(
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
-        TorchvisionSet(**settings)
+        TorchvisionSet(**{"name": "KMNIST", **settings})
 
 
 @pytest.mark.parametrize(
