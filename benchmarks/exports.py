@@ -52,7 +52,7 @@ def untrained(words: str, shape: tuple[int, ...]) -> tuple[TrainedGenerator, dic
     for weight in network.state_dict().values():
         if weight.is_floating_point():
             weight.add_(0.01 * torch.randn_like(weight))
-    facts = {"image_shape": list(shape), "num_classes": NUM_CLASSES, "log_odds": True}
+    facts = {"image_shape": list(shape), "num_classes": NUM_CLASSES, "class_names": [], "title": "", "log_odds": True}
     config = config_of({"hyper_parameters": {**settings, **facts}}, 0, "raw", None)
     return TrainedGenerator(network, shape, NUM_CLASSES), config
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lightning.classes import readable, readable_names
 from gan_lightning.errors import UserError, one_line, whole_number
 from gan_lightning.mistakes import settings_may_cause
 
@@ -65,10 +66,12 @@ def compose(settings: DictConfig) -> "tuple[GAN, ImageDataModule, Trainer, dict[
         penalty=build(plain, "penalty", Penalty),
         augmentation=build(plain, "augmentation", torch.nn.Module),
     )
-    # What a checkpoint says of itself: enough to make its networks anew without the data set.
+    # What a checkpoint says of itself: enough to make its networks anew, and say what they draw, without the data set.
     facts = {
         "image_shape": list(data.image_shape),
         "num_classes": data.num_classes,
+        "class_names": readable_names(data.class_names, data.num_classes),
+        "title": readable(data.title),
         "log_odds": objective.log_odds,
     }
     gan.save_hyperparameters({**plain, **facts}, logger=False)

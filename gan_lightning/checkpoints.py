@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_lightning.building import build_dataset, build_player, locate, target_of
+from gan_lightning.classes import LONGEST, MOST_NAMES, readable, readable_names
 from gan_lightning.errors import UserError, true_or_false, whole_number
 from gan_lightning.exporting.folder import exported_folder, read_exported
 from gan_lightning.mistakes import LIBRARIES, user_mistakes
@@ -116,9 +117,12 @@ def _read(path: str) -> dict[str, Any]:
             _check_size(checkpoint, Path(path).stat().st_size)
         # Until there were others, all data sets had ten classes, and all logits were log-odds.
         # By way of JSON, which knows nothing but dicts, lists, numbers and text, and nothing that holds itself.
-        facts = {"num_classes": 10, "log_odds": True, **json.loads(json.dumps(checkpoint["hyper_parameters"]))}
-        checkpoint |= {"hyper_parameters": as_of_today(facts), "path": path}
+        came_later = {"num_classes": 10, "class_names": [], "title": "", "log_odds": True}
+        facts = came_later | json.loads(json.dumps(checkpoint["hyper_parameters"]))
         _check_facts(facts)
+        facts["class_names"] = readable_names(facts["class_names"], facts["num_classes"])
+        facts["title"] = readable(facts["title"])
+        checkpoint |= {"hyper_parameters": as_of_today(facts), "path": path}
         epochs_of(checkpoint)
         is_between_epochs(checkpoint)
         if not all(isinstance(name, str) for name in checkpoint["state_dict"]):
@@ -188,6 +192,12 @@ def _check_facts(settings: dict[str, Any]) -> None:
         whole_number("a fact", value, at_least=1)
     whole_number("seed", settings["seed"], at_least=0)
     true_or_false("log_odds", settings["log_odds"])
+    names = settings["class_names"]
+    if not isinstance(names, list) or len(names) not in (0, settings["num_classes"]) or len(names) > MOST_NAMES:
+        raise ValueError
+    for name in (*names, settings["title"]):
+        if not isinstance(name, str) or len(name) > LONGEST:
+            raise ValueError
 
 
 def epochs_of(checkpoint: dict[str, Any]) -> int:

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from gan_lightning.averaging import which_weights
 from gan_lightning.checkpoints import check_trust, has_average, last_of, read_checkpoint, trained_player
+from gan_lightning.classes import asked_for
 from gan_lightning.data.pixels import as_kept
 from gan_lightning.drawing.latents import between
 from gan_lightning.drawing.projection import Projection, project
-from gan_lightning.errors import whole_number
+from gan_lightning.errors import UserError, whole_number
 from gan_lightning.loop.checkpoint_schema import check_finite
 from gan_lightning.mistakes import user_mistakes
 from gan_lightning.players.protocol import sample_latent, takes_labels
@@ -31,17 +32,21 @@ class TrainedGenerator(nn.Module):
         network: the generator itself.
         image_shape: (C, H, W) of its images.
         num_classes: how many classes there were in its data set.
+        class_names: what they are called, by their labels; none where that is not known.
 
     Attributes:
         conditional: whether it takes labels.
         latent_dim: how many latent variables it takes; None for a network of one's own that does not say.
     """
 
-    def __init__(self, network: nn.Module, image_shape: Sequence[int], num_classes: int) -> None:
+    def __init__(
+        self, network: nn.Module, image_shape: Sequence[int], num_classes: int, class_names: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self.network = network
         self.image_shape = tuple(image_shape)
         self.num_classes = num_classes
+        self.class_names = tuple(class_names)
         self.conditional = takes_labels(network)
         self.latent_dim = getattr(network, "latent_dim", None)
         self.eval()
@@ -54,20 +59,23 @@ class TrainedGenerator(nn.Module):
         """Draw z (num_samples, latent_dim) as in training, on the device of `random` and from it."""
         return sample_latent(self.network, num_samples, random)
 
-    def draw(self, num_samples: int, labels: int | Sequence[int] | Tensor | None = None, seed: int = 0) -> Tensor:
+    def draw(
+        self, num_samples: int, labels: int | str | Sequence[int | str] | Tensor | None = None, seed: int = 0
+    ) -> Tensor:
         """Images (num_samples, C, H, W), bytes or points, on the CPU; the same for the same seed.
 
         Args:
             num_samples: how many.
             labels: of a generator that takes them: one class, or several, of which as many images each are drawn, one
-                class after the other; None for all.
+                class after the other, by their numbers or their names; None for all.
             seed: of the latents.
 
         Raises:
-            ValueError: if there are no such labels, or the generator takes none.
+            UserError: if there are no such labels, or the generator takes none, or a number is not one of these.
         """
-        whole_number("num_samples", num_samples, at_least=1)
-        whole_number("seed", seed, at_least=0)
+        with user_mistakes():
+            whole_number("num_samples", num_samples, at_least=1)
+            whole_number("seed", seed, at_least=0, at_most=2**63 - 1)
         asked = labels_to_draw(self, num_samples, self._classes(labels))
         latent = seeded_latent(self, num_samples, seed)
         device = next(self.parameters(), latent).device
@@ -88,14 +96,9 @@ class TrainedGenerator(nn.Module):
         if labels is None:
             return range(self.num_classes)
         if not self.conditional:
-            raise ValueError("this generator takes no labels: it draws of all classes")
+            raise UserError("this generator takes no labels: it draws of all classes")
         given = labels.tolist() if isinstance(labels, Tensor) else labels
-        classes = [given] if isinstance(given, int) else list(given)
-        for each in classes:
-            whole_number("a label", each, at_least=0, at_most=self.num_classes - 1)
-        if not classes:
-            raise ValueError("labels is empty; None stands for all classes")
-        return classes
+        return asked_for(given, self.num_classes, self.class_names)
 
 
 def load(path: str | os.PathLike[str], weights: str | None = None, trust: str | Sequence[str] = ()) -> TrainedGenerator:
@@ -126,4 +129,4 @@ def trained_generator(checkpoint: dict[str, Any], weights: str) -> TrainedGenera
     network = trained_player(checkpoint, "generator", weights)
     check_finite(network.state_dict(), f"{checkpoint['path']}: generator")
     settings = checkpoint["hyper_parameters"]
-    return TrainedGenerator(network, settings["image_shape"], settings["num_classes"])
+    return TrainedGenerator(network, settings["image_shape"], settings["num_classes"], settings["class_names"])

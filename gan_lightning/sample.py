@@ -14,6 +14,7 @@ from gan_lightning.checkpoints import (
     trained_player,
     training_set,
 )
+from gan_lightning.classes import asked_for
 from gan_lightning.cli import as_list, entry_point
 from gan_lightning.drawing.forms import ARRAYS, FILMS, FOLDER, PICTURE, form_of
 from gan_lightning.errors import UserError, one_line, whole_number
@@ -113,11 +114,13 @@ def _artist(path: Path, settings: DictConfig) -> "tuple[Artist, str, dict[str, A
     weights = which_weights(settings.weights, has_average(checkpoint))
     generator = trained_player(checkpoint, "generator", weights)
     check_finite(generator.state_dict(), f"{checkpoint['path']}: generator")
-    classes = _classes(settings.labels, of_training["num_classes"], generator)
-    return Artist(Path(checkpoint["path"]), generator, of_training["image_shape"], classes), weights, of_training
+    names = of_training["class_names"]
+    classes = _classes(settings.labels, of_training["num_classes"], names, generator)
+    artist = Artist(Path(checkpoint["path"]), generator, of_training["image_shape"], classes, names)
+    return artist, weights, of_training
 
 
-def _classes(labels: Any, num_classes: int, generator: "nn.Module") -> Sequence[int]:
+def _classes(labels: Any, num_classes: int, class_names: Sequence[str], generator: "nn.Module") -> Sequence[int]:
     """The classes that are to be drawn: those that are asked for, one or a list, or all for None.
 
     Raises:
@@ -129,11 +132,7 @@ def _classes(labels: Any, num_classes: int, generator: "nn.Module") -> Sequence[
         return range(num_classes)
     if not takes_labels(generator):
         raise UserError(f"labels={labels}, but this generator takes none: it draws of all classes; leave labels out")
-    classes = list(labels) if isinstance(labels, ListConfig) else [labels]
-    are_labels = (type(label) is int and label in range(num_classes) for label in classes)
-    if not classes or not all(are_labels):
-        raise UserError(f"labels must be a label from 0 to {num_classes - 1}, or a list of such, not {labels!r}")
-    return classes
+    return asked_for(list(labels) if isinstance(labels, ListConfig) else labels, num_classes, class_names)
 
 
 def _motifs(artists: "list[Artist]", settings: DictConfig, output: Path, form: str) -> "list[Motif]":
@@ -202,6 +201,8 @@ def _project(photo: "Tensor", artist: "Artist", of_training: dict[str, Any], set
         images["training"] = nearest_of(training, photo)
     away = {name: difference(photo, image) for name, image in images.items() if name != "photo"}
     drawn_as = f", drawn as class {int(found.label)}" if takes_labels(artist.generator) else ""
+    if drawn_as and artist.class_names:
+        drawn_as += f", {artist.class_names[int(found.label)]}"
     print(f"nearest generated image: {away['generated']:.1f} away{drawn_as}")
     if "training" in away:
         print(f"nearest training image: {away['training']:.1f} away")

@@ -31,11 +31,11 @@ TABLE = {
     ),
     RECORD: (
         *("callbacks", "logger", "optimized_metric", "trainer.log_every_n_steps", "trainer.profiler"),
-        *("trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.detect_anomaly"),
+        *("trainer.enable_model_summary", "trainer.enable_progress_bar", "trainer.detect_anomaly", "title"),
     ),
     AMOUNT: ("dataset.batch_size", "dataset.num_train_images"),
     FACT: (
-        *("image_shape", "num_classes", "log_odds"),
+        *("image_shape", "num_classes", "class_names", "log_odds"),
         *("gan._target_", "trainer._target_", "trainer.use_distributed_sampler"),
     ),
 }
@@ -60,7 +60,7 @@ def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def identity(settings: dict[str, Any]) -> dict[str, Any]:
     """What is computed, flat: equal for runs of one length that differ by luck alone, wherever they took place."""
-    return {key: value for key, value in flatten(settings).items() if decides(key) in (None, AMOUNT, FACT)}
+    return {key: value for key, value in flatten(settings).items() if decides(key) in (None, AMOUNT)}
 
 
 def without_places(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -83,9 +83,12 @@ def images_of(settings: dict[str, Any]) -> dict[str, Any]:
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The settings that a resumed run may not change and that are not the same: `optimizer.lr (0.0001, now 0.001)`."""
     old, new = flatten(before), flatten(now)
+    keys = old.keys() | new.keys()
+    if not (old.get("class_names") and new.get("class_names")):
+        keys -= {"class_names"}  # one of them did not know them, as earlier versions did not
     return [
         f"{key} ({_beginning(old.get(key, 'not set'))}, now {_beginning(new.get(key, 'not set'))})"
-        for key in sorted(old.keys() | new.keys())
+        for key in sorted(keys)
         if old.get(key) != new.get(key) and decides(key) not in (LENGTH, PLACE, RECORD)
     ]
 

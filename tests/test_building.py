@@ -165,6 +165,8 @@ def test_facts_are_given_as_they_are_and_never_made(tmp_path: Path, monkeypatch:
 TAMPERED: dict[str, Any] = {
     "image_shape": [[1, 28], [1, 28, {"_target_": "os.mkdir"}], [1, 28, "${oc.env:HOME}"], [1, 28, 0], None, "abc"],
     "num_classes": [0, -1, 1.5, "x", None, True, {"_target_": "os.mkdir"}],
+    "class_names": [None, "x" * 10, ["x"], ["x"] * 9, [*"abcdefghi", 1], [*"abcdefghi", "x" * 301], {"a": 1}],
+    "title": [None, 1, "x" * 301, ["x"]],
     "log_odds": [None, "x", 1],
     "seed": [None, -1, []],
     "model": [None, [], "x"],

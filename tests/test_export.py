@@ -24,7 +24,9 @@ from gan_lightning.exporting.card import LATENTS
 from gan_lightning.exporting.onnx_file import write_onnx
 from gan_lightning.exporting.program import write_program
 from gan_lightning.loading import TrainedGenerator
+from gan_lightning.measures.metrics import METRICS
 from gan_lightning.networks import dcgan, goodfellow, mlp, r3gan, sngan
+from gan_lightning.whole_files import write_json
 
 SHAPE, NUM_CLASSES = (2, 12, 8), 3
 FAMILIES: dict[Any, dict[str, Any]] = {
@@ -116,8 +118,8 @@ def test_torch_export_and_onnx(family: Any, conditional: bool, tmp_path: Path, m
     same(generator, run)
 
 
-def code_of_card(folder: str) -> str:
-    return re.search(r"```python\n(.*?)```", Path(folder, "README.md").read_text(), re.S)[1]  # type: ignore[index]
+def code_of_card(folder: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", Path(folder, "README.md").read_text(), re.S)
 
 
 def test_what_the_card_says_to_do_can_be_done(run_export: Run) -> None:
@@ -125,10 +127,13 @@ def test_what_the_card_says_to_do_can_be_done(run_export: Run) -> None:
     for form in export.FORMATS:
         said = succeeded(run_export("ckpt=some.ckpt", f"format={form}", f"output_dir={form}"))
         assert f"the raw weights in {form}; {form} draws what PyTorch draws, 1, 2, 7 images at a time" in said
-        code = code_of_card(form).replace("this/folder", "safetensors")
         names: dict[str, Any] = {}
-        exec(re.sub(r'"(model\.\w+)"', rf'"{form}/\1"', code), names)
+        for code in code_of_card(form):
+            exec(re.sub(r'"(model\.\w+)"', rf'"{form}/\1"', code).replace("this/folder", "safetensors"), names)
         assert names["images"].shape == (16, *SHAPE)
+        if form == "safetensors":
+            given = inputs(generator, 3)
+            assert torch.equal(names["network"](*given), generator(*given))
         if form == "torch_export":
             same(generator, names["generator"])
 
@@ -190,6 +195,27 @@ def test_the_numbers_of_an_evaluation(finished: Path, run_export: Run) -> None:
         assert "evaluation/metrics.json has no numbers of the raw weights" in line
     assert "not what an evaluation writes" in the_one_line(run_export("ckpt=run", "evaluation=run", "output_dir=more"))
     assert not Path("more").exists()
+
+
+def test_every_metric_has_a_row_of_its_own(finished: Path, run_export: Run) -> None:
+    metrics = {name: 1000.0 + number for number, name in enumerate(METRICS)}
+    model = {"checkpoint": "run/checkpoints/last.ckpt", "epochs": 1, "weights": "raw", "seed": 0, "metrics": metrics}
+    floor = {name: value + 0.5 for name, value in metrics.items()}
+    evaluation = {"images": {"generated": 300, "held_out": 200}, "floor": floor, "features": None, "models": [model]}
+    write_json(Path("evaluation/metrics.json"), {"seed": 4, "evaluations": [evaluation]})
+    succeeded(run_export("ckpt=run", "evaluation=evaluation", "output_dir=out"))
+    card = ModelCard.load("out/README.md")
+    rows = [row.strip("| ").split(" | ") for row in card.text.partition("|---|---|---|\n")[2].splitlines()]
+    assert [row[1:] for row in rows] == [[f"{metrics[name]:.4g}", f"{floor[name]:.4g}"] for name in METRICS]
+    assert len({row[0] for row in rows}) == len(METRICS)
+    assert [row[0] for row in rows[3:6]] == [
+        "Parzen log-likelihood (nats), finer widths ↑",
+        "Parzen log-likelihood (nats), finer widths: its standard error",
+        "Parzen log-likelihood (nats), finer widths: its width σ",
+    ]
+    found = {result.metric_type: (result.metric_name, result.metric_value) for result in card.data.eval_results}
+    assert {name: value for name, (_, value) in found.items()} == metrics
+    assert found["parzen_fine_sigma"][0] == rows[5][0]
 
 
 def test_averaged_weights(run_export: Run) -> None:
@@ -301,13 +327,15 @@ def test_a_generator_is_told_what_it_cannot_draw() -> None:
     with_labels, without = generator_of(dcgan, conditional=True), generator_of(mlp, conditional=False)
     assert torch.equal(with_labels.draw(4, labels=[2, 0]), with_labels.draw(4, torch.tensor([2, 2, 0, 0])))
     assert not torch.equal(with_labels.draw(4, labels=1), with_labels.draw(4, labels=2))
-    for labels in (3, -1, True, "2", [], [0, 1.5]):
-        with pytest.raises(ValueError, match="label"):
+    for labels in (3, -1, True, "2", [], [0, 1.5], torch.tensor([0, 3])):
+        with pytest.raises(UserError, match="labels must be a label from 0 to 2, or a list of such, not "):
             with_labels.draw(4, labels)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="takes no labels"):
+    with pytest.raises(UserError, match="takes no labels"):
         without.draw(4, labels=1)
-    with pytest.raises(ValueError, match="num_samples must be"):
+    with pytest.raises(UserError, match="num_samples must be"):
         without.draw(0)
+    with pytest.raises(UserError, match="seed must be"):
+        without.draw(1, seed=-1)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The base of all data modules."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -47,6 +48,8 @@ class ImageDataModule(LightningDataModule):
     """(C, H, W)."""
     num_classes: int = 10
     """How many kinds of images there are; labels are 0 … num_classes - 1."""
+    class_names: Sequence[str] = ()
+    """What people call each of them; empty where that is not known, or nothing but the number."""
     mirrors: bool
     """Whether an image's mirror image could be one of the data; a digit's could not."""
     uniform_classes: ClassVar[bool] = False

@@ -20,6 +20,7 @@ class CIFAR10(DownloadedDataModule):
 
     title = "CIFAR-10"
     image_shape = (3, 32, 32)
+    class_names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     mirrors = True
     dataset = datasets.CIFAR10
     subfolder = datasets.CIFAR10.base_folder

@@ -16,6 +16,7 @@ class FashionMNIST(MNIST):
     """60,000 training and 10,000 test images of clothing, 28 × 28, gray."""
 
     title = "FashionMNIST"
+    class_names = tuple(datasets.FashionMNIST.classes)
     dataset = datasets.FashionMNIST
     subfolder = "FashionMNIST/raw"
 

@@ -152,7 +152,7 @@ class ImageFolder(ImageDataModule):
             raise ValueError(f"path must be a folder with at least {FEWEST} images; {str(path)!r} has one alone")
         folders = {name: name.rpartition("/")[0] for name in stamps}
         found = layout(folders.values())
-        self.classes = found.classes
+        self.classes = self.class_names = found.classes
         self.num_classes = max(1, len(found.classes))
         of_a_part = in_order([name for name, folder in folders.items() if folder in found.of_folder])
         self.items = [Item(name, stamps[name], *found.of_folder[folders[name]]) for name in of_a_part]

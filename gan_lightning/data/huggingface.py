@@ -1,6 +1,7 @@
 """Hugging Face data sets: of the Hub, or of this machine."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,9 @@ class HuggingFaceSet(LabelledDataModule):
                     return training, test
         return training, None
 
+    def label_names(self, split: Split) -> Sequence[str]:
+        return split.names if isinstance(split, _Rows) else ()
+
     def _has_labels(self, rows: "_Rows") -> bool:
         """Whether the first image has one, which sets hide of their test images."""
         return len(rows) > 0 and self.label_of(rows.label(0)) is not None
@@ -144,7 +148,8 @@ class HuggingFaceSet(LabelledDataModule):
             split = split.cast_column(image_column, ImageColumn(decode=False))
         except (TypeError, ValueError, NotImplementedError) as reason:
             raise ValueError(f"dataset.image_column: {image_column} holds no images ({one_line(reason)})") from reason
-        return _Rows(split, image_column, label_column)
+        names = kinds[label_column].names if isinstance(kinds.get(label_column), ClassLabel) else ()
+        return _Rows(split, image_column, label_column, names)
 
     def _column(self, setting: str, found: list[str], known: dict[str, Any]) -> str:
         wanted = getattr(self, setting)
@@ -165,11 +170,14 @@ def _is_encoded(kind: Any) -> bool:
 
 
 class _Rows(Split):
-    """The images of a split, not decoded yet, and their labels."""
+    """The images of a split, not decoded yet, their labels, and what these are called where they are numbers."""
 
-    def __init__(self, split: "datasets.Dataset", image_column: str, label_column: str | None) -> None:
+    def __init__(
+        self, split: "datasets.Dataset", image_column: str, label_column: str | None, names: Sequence[str]
+    ) -> None:
         self.images = split.select_columns([image_column])
         self.image_column = image_column
+        self.names = names
         self.labels = None if label_column is None else split.select_columns([label_column])[:][label_column]
 
     def __len__(self) -> int:

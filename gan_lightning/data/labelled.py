@@ -87,6 +87,10 @@ class LabelledDataModule(ImageDataModule):
         """The training split, and the test split if there is one with labels; they are on disk."""
         raise NotImplementedError
 
+    def label_names(self, split: Split) -> Sequence[str]:
+        """What the labels 0, 1 … of a split are called; empty where the library does not say."""
+        return ()
+
     def label_of(self, found: Any) -> int | str | None:
         """The one label that a library gives with an image; None where it has none, which some say by -1.
 
@@ -109,6 +113,11 @@ class LabelledDataModule(ImageDataModule):
     def num_classes(self) -> int:  # type: ignore[override]
         """How many kinds of images there are, for which the images must be there."""
         return 1 + max(int(labels.max()) for _, labels in self.prepared.splits.values() if len(labels))
+
+    @property
+    def class_names(self) -> Sequence[str]:  # type: ignore[override]
+        """What they are called, if the library says so, or the labels are words; the images must be there."""
+        return self.prepared.class_names[: self.num_classes]
 
     @property
     def prepared(self) -> Prepared:
@@ -146,9 +155,11 @@ class LabelledDataModule(ImageDataModule):
         splits: dict[bool, Split] = {True: training, False: [] if test is None else test}
         where = [(train, index) for train, split in splits.items() for index in range(len(split))]
         labels, shape, unreadable = self._look_through(splits, where)
+        kinds, classes = _classes(list(labels.values()))
+        class_of = dict(zip(labels, classes, strict=True))
         items = [
-            Item(f"{'train' if train else 'test'} {index}", 0, label, None if test is None else train)
-            for (train, index), label in zip(where, labels, strict=True)
+            Item(f"{'train' if train else 'test'} {index}", 0, class_of.get(item, 0), None if test is None else train)
+            for item, (train, index) in enumerate(where)
         ]
 
         def read(item: int) -> tuple[Tensor, str]:
@@ -164,12 +175,13 @@ class LabelledDataModule(ImageDataModule):
                 raise _unreadable(reason) from reason
             return pixels, digest(pixels.contiguous().numpy())
 
-        return prepare(folder, self.title, items, read, shape, self.held_out)
+        names = _names(kinds, self.label_names(training))
+        return prepare(folder, self.title, items, read, shape, self.held_out, names)
 
     def _look_through(
         self, splits: dict[bool, Split], where: list[tuple[bool, int]]
-    ) -> tuple[list[int], tuple[int, int, int], dict[int, UnreadableImageError]]:
-        """The class of each image, the shape that all are to have, and which of them cannot be opened."""
+    ) -> tuple[dict[int, int | str | None], tuple[int, int, int], dict[int, UnreadableImageError]]:
+        """The label of each image, the shape that all are to have, and which of them cannot be opened."""
         labels: dict[int, int | str | None] = {}
         sizes, all_gray = set(), True
         unreadable: dict[int, UnreadableImageError] = {}
@@ -192,17 +204,22 @@ class LabelledDataModule(ImageDataModule):
             some = " to ".join(f"{height} × {width}" for height, width in (min(sizes), max(sizes)))
             raise ValueError(f"dataset.image_size must be a number, such as 64: {self.title} has images of {some}")
         height, width = sizes.pop() if self.image_size is None else (self.image_size, self.image_size)
-        classes = dict(zip(labels, _classes(list(labels.values())), strict=True))
-        shape = (self.channels or (1 if all_gray else 3), height, width)
-        return [classes.get(item, 0) for item in range(len(where))], shape, unreadable
+        return labels, (self.channels or (1 if all_gray else 3), height, width), unreadable
 
 
 def _unreadable(reason: Exception) -> UnreadableImageError:
     return UnreadableImageError(one_line(reason) or type(reason).__name__)
 
 
-def _classes(labels: Sequence[int | str | None]) -> list[int]:
-    """The classes of images with such labels: all the same if one of them has none."""
+def _classes(labels: Sequence[int | str | None]) -> tuple[list[int | str], list[int]]:
+    """The label of each class, and the classes of images with such labels: all the same if one of them has none."""
     if any(label is None for label in labels):
-        return [0] * len(labels)
-    return np.unique(np.array(labels), return_inverse=True)[1].tolist()
+        return [], [0] * len(labels)
+    kinds, classes = np.unique(np.array(labels), return_inverse=True)
+    return kinds.tolist(), classes.tolist()
+
+
+def _names(kinds: Sequence[int | str], names: Sequence[str]) -> list[str]:
+    """What classes of these labels are called, given the names of the labels 0, 1 …; none if one is not known."""
+    known: dict[int | str, str] = {**dict(enumerate(names)), **{kind: kind for kind in kinds if isinstance(kind, str)}}
+    return [known[kind] for kind in kinds] if known.keys() >= set(kinds) else []

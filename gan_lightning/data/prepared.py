@@ -63,6 +63,8 @@ class Prepared(NamedTuple):
     """By whether it is the training split: images (N, C, H, W), bytes, in memory or memory-mapped; labels (N,)."""
     unreadable: dict[str, str]
     """Why, by the name of the item."""
+    class_names: Sequence[str] = ()
+    """Those that were kept beside the images."""
 
     def introduce(self, title: str, classes: str) -> None:
         """Say how many images of the set of that title there are in each split, and what classes they have."""
@@ -102,6 +104,7 @@ def prepare(
     read: Read,
     image_shape: tuple[int, int, int],
     held_out: float = 0.0,
+    class_names: Sequence[str] = (),
 ) -> Prepared:
     """The images of some items, in their order; decoded where they have not been, and kept in a folder.
 
@@ -115,6 +118,7 @@ def prepare(
         read: decodes one.
         image_shape: (C, H, W).
         held_out: the share of the images held out for measuring, of those that belong to no split.
+        class_names: kept beside the images, for who has no other way to know them later.
 
     Raises:
         UserError: if the folder cannot be written, or there is not enough space.
@@ -138,7 +142,7 @@ def prepare(
                 index = _read_index(folder)  # another process may have been at work
                 found = _up_to_date(folder, index, wished, read)
                 if found is None:
-                    index = _decode(folder, title, index, wished, read)
+                    index = _decode(folder, title, index, {**wished, "class_names": list(class_names)}, read)
                     found = _open(folder, index)
                     assert found is not None
                 for path in _strays(folder, index):
@@ -208,7 +212,7 @@ def _open(folder: Path, index: dict[str, Any]) -> Prepared | None:
         for train, of_split in labels.items():
             shape = (len(of_split), *index["image_shape"])
             splits[train] = _read_array(folder / index["arrays"][_name(train)], shape), torch.tensor(of_split).long()
-        return Prepared(splits, index["unreadable"])
+        return Prepared(splits, index["unreadable"], index.get("class_names", ()))
     except (OSError, ValueError, LookupError, TypeError):
         return None
 

@@ -1,5 +1,6 @@
 """Any of torchvision's sets of images with one label each, by its name."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,14 @@ class TorchvisionSet(LabelledDataModule, DownloadedDataModule):
 
     def opened(self) -> tuple[Split, Split | None]:
         return self._splits_in(Path(self.data_dir))
+
+    def label_names(self, split: Split) -> Sequence[str]:
+        if any(
+            argument.startswith("target_type") for argument in self.training
+        ):  # other labels than those of its classes
+            return ()
+        names = getattr(split, "classes", ())
+        return [", ".join(name) if isinstance(name, tuple) else str(name) for name in names]  # ImageNet has synonyms
 
     def missing(self) -> list[str]:
         try:

@@ -2,7 +2,7 @@
 
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,8 @@ SMALLEST_FILE = 4096
 """Bytes of the disk that a file takes at least."""
 
 
-def save_folder(path: Path, batches: Batches, number: int, labelled: bool) -> None:
-    """Write so many images as `path`/000.png …, or, where they have labels, as `path`/<label>/000.png …
+def save_folder(path: Path, batches: Batches, number: int, folders: Mapping[int, str]) -> None:
+    """Write so many images as `path`/000.png …, or, where there are folders for labels, as `path`/<folder>/000.png …
 
     Raises:
         UserError: if there is too little room on the disk.
@@ -33,7 +33,7 @@ def save_folder(path: Path, batches: Batches, number: int, labelled: bool) -> No
     with whole_folder(path, durable=False) as folder:
         for images, labels in batches:
             for image, label in zip(images, labels.tolist(), strict=True):
-                home = folder / str(label) if labelled else folder
+                home = folder / folders[label] if folders else folder
                 home.mkdir(exist_ok=True)
                 image_of(image).save(home / f"{written:0{digits}}.png")
                 written += 1

@@ -39,6 +39,8 @@ class Artist(NamedTuple):
     """(C, H, W) of its images."""
     classes: Sequence[int]
     """Those that are drawn, if it takes labels."""
+    class_names: Sequence[str] = ()
+    """Of all classes, by their labels; none where they are not known."""
 
 
 class Motif(ABC):

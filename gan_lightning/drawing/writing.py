@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from gan_lightning.data.pixels import are_points
 from gan_lightning.drawing.films import check_film, save_film
+from gan_lightning.drawing.folder_names import folder_names
 from gan_lightning.drawing.forms import ARRAYS, FILMS, FOLDER, PICTURE
 from gan_lightning.drawing.latents import Latents
 from gan_lightning.drawing.layouts import beside, enlarged, of_one_size
@@ -95,7 +96,8 @@ def write(motifs: Sequence[Motif], output: Path, form: str) -> str:
     if form == ARRAYS:
         save_npz(output, _batches(first), (first.num_images, *first.artist.image_shape), labelled)
     else:
-        save_folder(output, _batches(first), first.num_images, labelled)
+        folders = folder_names(first.classes, first.artist.class_names) if labelled else {}
+        save_folder(output, _batches(first), first.num_images, folders)
     return str(first)
 
 

@@ -1,5 +1,8 @@
 """The model card of an exported generator, in Hugging Face's form: YAML, then Markdown."""
 
+import json
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +20,7 @@ TASK = "unconditional-image-generation"
 ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
 WEIGHTS = {"ema": "the average over training", "raw": "those of the last step"}
 USE = {
-    "safetensors": """\
+    "safetensors": '''\
 ```python
 from gan_lightning import load
 
@@ -27,7 +30,20 @@ images = generator.draw(16{one_class}, seed=0)  # bytes, (16, {shape})
 
 `generator` is a `torch.nn.Module`: latents{and_labels} to images in [-1, 1]. A class that inherits from
 `{kind}` and from `huggingface_hub.PyTorchModelHubMixin`
-reads this folder with `from_pretrained`.""",
+reads this folder, or the repository on the Hub that it was uploaded to, with `from_pretrained`:
+
+```python
+from huggingface_hub import PyTorchModelHubMixin
+
+from {module} import {name}
+
+
+class OnTheHub({name}, PyTorchModelHubMixin):
+    """The same, with `from_pretrained`."""
+
+
+network = OnTheHub.from_pretrained("this/folder")
+```''',
     "onnx": """\
 ```python
 import numpy
@@ -51,6 +67,8 @@ images = generator(latent{labels_torch})
 {inputs}""",
 }
 """How a stranger draws sixteen images with each form."""
+LISTED = 100
+"""Classes that are named, at most."""
 LATENTS = {
     "normal": {"numpy": "numpy.random.standard_normal((16, {size}))", "torch": "torch.randn(16, {size})"},
     "uniform": {
@@ -84,7 +102,7 @@ def card(
     arguments = {key: value for key, value in config.items() if key not in ("gan_lightning", *FACTS)}
     settings = {**ours["settings"], **facts, "model": {**ours["settings"]["model"], "generator": arguments}}
     shown = hyperparameters(settings)
-    data = str(shown.get("dataset", "unknown data"))
+    data = ours["title"] or str(shown.get("dataset", "unknown data"))
     channels, height, width = generator.image_shape
     of_class = f", of the class that it is told, one of {generator.num_classes}" if generator.conditional else ""
     lengths = {"epoch": ours["epochs"], "alternation": ours["alternations"], "real image": ours["images_seen"]}
@@ -102,6 +120,7 @@ def card(
 The generator of a GAN, `{config["_target_"]}`.
 It draws images like those of {data}: {height} × {width} pixels,
 {counted(channels, "channel")}{of_class}.
+{_classes(generator.class_names) if generator.conditional else ""}
 
 ## Use
 
@@ -118,7 +137,7 @@ It draws images like those of {data}: {height} × {width} pixels,
 
 | setting | value |
 |---|---|
-{_rows({f"`{key}`": _cell(value) for key, value in shown.items() if value is not None})}
+{_rows((f"`{key}`", _cell(value)) for key, value in shown.items() if value is not None)}
 
 ## Measured
 
@@ -131,8 +150,8 @@ def _head(measured: dict[str, Any] | None, name: str, data: str, licence: str | 
     head["tags"] = ["gan", "image-generation", "model_hub_mixin", "pytorch_model_hub_mixin"]
     if measured is not None:
         metrics = [
-            {"type": key, "name": METRICS[key].title.strip(), "value": value}
-            for key, value in measured["metrics"].items()
+            {"type": key, "name": title, "value": measured["metrics"][key]}
+            for key, title in _titles(measured["metrics"]).items()
         ]
         result = {"task": {"type": TASK}, "dataset": {"name": data, "type": data.lower()}, "metrics": metrics}
         head["model-index"] = [{"name": name, "results": [result]}]
@@ -142,17 +161,21 @@ def _head(measured: dict[str, Any] | None, name: str, data: str, licence: str | 
 def _words(config: dict[str, Any], generator: TrainedGenerator) -> dict[str, str]:
     """What stands in the gaps of :data:`USE`."""
     kind = config["_target_"]
+    module, _, name = kind.rpartition(".")
+    one_class = json.dumps(generator.class_names[0], ensure_ascii=False) if generator.class_names else 0
     size = ", ".join(map(str, generator.sample_latent(1, torch.Generator()).shape[1:]))
     latents = LATENTS[getattr(generator.network, "latent_distribution", "normal")]
     labels = " and `labels`, (batch,), int64" if generator.conditional else ""
     return {
         "kind": kind,
-        "trust": "" if kind.startswith("gan_lightning.") else f', trust="{kind.rpartition(".")[0]}"',
+        "trust": "" if kind.startswith("gan_lightning.") else f', trust="{module}"',
         "shape": ", ".join(map(str, generator.image_shape)),
         "inputs": f"It takes `latent`, (batch, {size}), float32,{labels} and gives `images`, (batch, C, H, W), float32"
         " in [-1, 1]; `(images + 1) * 127.5`, rounded, are bytes.",
         **{f"latent_{library}": latent.format(size=size) for library, latent in latents.items()},
-        "one_class": ", labels=0" if generator.conditional else "",
+        "module": module,
+        "name": name,
+        "one_class": f", labels={one_class}" if generator.conditional else "",
         "and_labels": " and labels" if generator.conditional else "",
         "labels_numpy": ', "labels": numpy.zeros(16, dtype="int64")' if generator.conditional else "",
         "labels_torch": ", torch.zeros(16, dtype=torch.int64)" if generator.conditional else "",
@@ -166,23 +189,50 @@ def _measured(measured: dict[str, Any] | None) -> str:
     against = "as many test images if there are" if held_out is None else f"{held_out:,} test images"
     space = f" in the feature space {' '.join(filter(None, features.values()))}" if features["name"] else ""
     by = {"training": "at the end of training", "evaluation": "by `gan_lightning.evaluate`"}[measured["by"]]
-    cells = {
-        METRICS[name].title.strip() + ARROWS[METRICS[name].better]: " | ".join(
-            f"{numbers[name]:.4g}" if name in numbers else "–" for numbers in (measured["metrics"], floor)
+    rows = (
+        (
+            title + ARROWS[METRICS[name].better],
+            *(f"{numbers[name]:.4g}" if name in numbers else "–" for numbers in (measured["metrics"], floor)),
         )
-        for name in measured["metrics"]
-    }
+        for name, title in _titles(measured["metrics"]).items()
+    )
     return f"""\
 {measured["generated"]:,} generated images (seed {measured["seed"]}) against {against}{space}, {by}.
 The floor, where it is known, is the same of real training images.
 
 | metric | it | floor |
 |---|---|---|
-{_rows(cells)}"""
+{_rows(rows)}"""
 
 
-def _rows(cells: dict[str, str]) -> str:
-    return "\n".join(f"| {first} | {others} |" for first, others in cells.items())
+def _titles(metrics: Iterable[str]) -> dict[str, str]:
+    """What each of some metrics is called by itself; in a table some say `its standard error` below another."""
+    titles: dict[str, str] = {}
+    above = ""
+    for name, (title, _) in METRICS.items():
+        is_of_above = title.startswith(" ")
+        above = above if is_of_above else title
+        titles[name] = f"{above}: {title.strip()}" if is_of_above else title
+    return {name: titles[name] for name in metrics}
+
+
+def _classes(names: Sequence[str]) -> str:
+    """What the classes are called, in a paragraph; nothing if that is not known."""
+    if not names:
+        return ""
+    said = ", ".join(f"{number} = {_code(name)}" for number, name in enumerate(names[:LISTED]))
+    more = f" and {len(names) - LISTED:,} more, which `config.json` names" if len(names) > LISTED else ""
+    return f"\nThe classes: {said}{more}.\n"
+
+
+def _rows(rows: Iterable[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _code(text: str) -> str:
+    """A text between as many backticks as Markdown needs to leave it as it is."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}" if len(fence) == 1 else f"{fence} {text} {fence}"
 
 
 def _cell(value: Any) -> str:

@@ -16,6 +16,8 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 """The names that `huggingface_hub` gives them."""
 FACTS = ("image_shape", "num_classes")
 """Of the data set, which stand among the arguments."""
+NAMES = ("class_names", "title")
+"""What people call the classes and the data set, empty where that is not known; nothing in versions before."""
 LENGTHS = ("alternations", "images_seen")
 """What a checkpoint says of its length beside the epochs; one of an earlier version does not."""
 
@@ -38,6 +40,7 @@ def config_of(checkpoint: dict[str, Any], epochs: int, weights: str, measured: d
     """
     settings = without_places(checkpoint["hyper_parameters"])
     facts = {name: settings.pop(name) for name in FACTS}
+    settings.pop("class_names")
     model = dict(settings["model"])
     arguments = dict(model.pop("generator"))
     ours = {
@@ -46,6 +49,7 @@ def config_of(checkpoint: dict[str, Any], epochs: int, weights: str, measured: d
         "epochs": epochs,
         **{name: value if type(value := checkpoint.get(name)) is int else None for name in LENGTHS},
         "measured": measured,
+        **{name: checkpoint["hyper_parameters"][name] for name in NAMES},
         "settings": {**settings, "model": model},
     }
     return {"_target_": arguments.pop("_target_"), **arguments, **facts, "gan_lightning": ours}
@@ -65,7 +69,7 @@ def read_exported(folder: Path) -> dict[str, Any]:
         raise ValueError
     ours = config.pop("gan_lightning")
     facts = {name: config.pop(name) for name in FACTS}
-    settings = {**ours["settings"], **facts}
+    settings = {**ours["settings"], **facts, **{name: ours[name] for name in NAMES if name in ours}}
     settings["model"] = {**settings["model"], "generator": config}
     prefix = {"raw": "generator.", "ema": "ema.network."}[ours["weights"]]
     path = folder / WEIGHTS

@@ -92,6 +92,7 @@ def test_numbers_are_in_their_order_and_names_in_none() -> None:
 def test_a_folder_of_three_classes(photos: Path) -> None:
     data = opened(photos)
     assert (data.image_shape, data.num_classes, data.classes) == ((3, 8, 8), 3, ["ant", "bee", "cat"])
+    assert data.class_names == data.classes
     assert data.title == "photos (8 × 8)"
     expected = {}
     for label, kind in enumerate(data.classes):

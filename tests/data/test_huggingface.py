@@ -64,6 +64,7 @@ def test_the_splits_of_a_folder_of_parquet_files(held_out: str, tmp_path: Path) 
     folder = write(tmp_path / "owls", **{"train": table(range(8)), held_out: table(range(8, 12))})
     module = of(folder, tmp_path)
     assert (module.title, module.image_shape, module.num_classes) == ("owls", (3, 9, 7), 3)
+    assert list(module.class_names) == CLASSES.names
     assert_holds(module, True, range(8))
     assert_holds(module, False, range(8, 12))
     swapped = of(folder, tmp_path, train_split=held_out, test_split="train")
@@ -105,8 +106,10 @@ def test_a_column_of_encoded_images_that_another_program_wrote(as_struct: bool, 
     parquet.write_table(pyarrow.table({"img": encoded, "word": words}), tmp_path / "owls/train.parquet")
     column = {} if as_struct else {"image_column": "img"}
     assert_holds(of(tmp_path / "owls", tmp_path, held_out=0, label_column="word", **column), True, range(12))
+    named = of(tmp_path / "owls", tmp_path, held_out=0, label_column="word", **column)  # prepared a moment ago
+    assert list(named.class_names) == sorted(CLASSES.names)
     without = of(tmp_path / "owls", tmp_path, held_out=0, **column)
-    assert without.num_classes == 1
+    assert (without.num_classes, list(without.class_names)) == (1, [])
     assert without.split(True)[1].tolist() == [0] * 12
 
 

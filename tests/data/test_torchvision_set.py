@@ -136,6 +136,34 @@ def test_a_set_that_has_a_data_set_of_its_own_here_is_the_same(data_dir: Path) -
                 assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("KMNIST", ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]),
+        ("EMNIST", [*"abcdefghi"]),  # the labels of letters begin with 1
+        ("Food101", ["apple_pie", "pizza"]),
+        ("SVHN", []),
+    ],
+)
+def test_what_classes_are_called(
+    name: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, _ = made(name, tmp_path, monkeypatch)
+    assert list(module.class_names) == expected
+    again = TorchvisionSet(name, data_dir=str(tmp_path), **SETS[name][0])
+    monkeypatch.setattr(TorchvisionSet, "opened", None)  # they are kept beside the images
+    assert list(again.class_names) == expected
+
+
+def test_names_of_classes_are_not_those_of_other_labels() -> None:
+    class Pets(list):
+        classes = ("Abyssinian", "Beagle")
+
+    by_breed = TorchvisionSet("OxfordIIITPet")
+    by_kind = TorchvisionSet("OxfordIIITPet", arguments={"target_types": "binary-category"})
+    assert (list(by_breed.label_names(Pets())), list(by_kind.label_names(Pets()))) == (["Abyssinian", "Beagle"], [])
+
+
 @pytest.mark.parametrize("split", ["unlabeled", "train+unlabeled"])
 def test_images_without_labels_are_of_one_class(split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module, written = made("STL10", tmp_path, monkeypatch, train_split=split, image_size=8, channels=1)
