@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SHORTER: dict[str, dict[str, Any]] = {
-    "01_the_game": {"RING_EPOCHS": 2, "NUM_TRAIN_IMAGES": 400, "EPOCHS": 2, "SWITCH_EPOCH": 1},
+    "01_the_game": {"RING_EPOCHS": 1, "NUM_TRAIN_IMAGES": 160, "EPOCHS": 2, "SWITCH_EPOCH": 1},
     "02_reading_a_run": {"NUM_TRAIN_IMAGES": 400, "EPOCHS": 1, "SMALL_EPOCHS": 1, "NUM_SAMPLES": 200},
     "03_the_latent_space": {"EPOCHS": 1, "PROJECTED": [0, 3]},
     "04_a_sweep": {
