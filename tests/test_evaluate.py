@@ -219,7 +219,7 @@ def test_paths_that_stand_for_no_checkpoint(
     [
         ("frechet", "classifier", "measures must be usual, or a list of some of parzen"),
         ([], "classifier", "measures must be usual, or a list"),
-        (None, "pixels", "features must be classifier, clusters, inception, plane, mixture or null"),
+        (None, "pixels", "features must be classifier, clusters, inception or null"),
         (["modes"], "inception", "'modes' with features=inception"),
     ],
 )
