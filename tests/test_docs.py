@@ -29,6 +29,8 @@ COMMANDS = sorted(  # those of the README and of conf/README.md are run by tests
         for line in block.strip().splitlines()
     }
 )
+PLAIN = ("-D", "html_theme=basic")
+"""A theme that takes half the time; the words, links and anchors are the same."""
 GROUPS = {path.parent.relative_to(ROOT / "conf").as_posix() for path in (ROOT / "conf").rglob("*.yaml")}
 
 
@@ -77,7 +79,7 @@ def site(shared: Path) -> Path:
         if not folder.exists():
             shutil.rmtree(DOCS / "api" / "generated", ignore_errors=True)
             unfinished = folder.with_suffix(".unfinished")
-            words = ("-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", str(DOCS), str(unfinished))
+            words = ("-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", *PLAIN, str(DOCS), str(unfinished))
             built = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
             assert built.returncode == 0, built.stderr
             unfinished.rename(folder)

@@ -162,7 +162,7 @@ def test_bad_input(words: list[str], key: str, right: str, run: Run, short: tupl
     ("settings", "right"),
     [
         ({"every_n_epochs": 0}, "at least 1"),
-        ({"features": "x"}, "classifier, clusters, inception, plane, mixture or null"),
+        ({"features": "x"}, "classifier, clusters, inception or null"),
     ],
 )
 def test_refuses_what_cannot_be_measured(settings: dict[str, Any], right: str) -> None:
