@@ -69,7 +69,7 @@ class FirstStep(Checkpoint):
 
 
 CATEGORIES = {
-    "matrix products": ("mm", "gemm", "cutlass", "conv", "nvjet", "splitk"),
+    "matrix products": ("mm", "gemm", "cutlass", "conv", "nvjet", "splitk", "linear_pointwise"),
     "random numbers": ("bernoulli", "uniform", "normal", "rand", "dropout", "philox", "distribution"),
     "optimizers": ("adam", "_foreach_", "multi_tensor", "multitensor"),
     "copies and casts": ("copy", "cat", "clone", "memcpy", "memset", "fill", "index"),
