@@ -11,7 +11,6 @@ from gan_lightning.checkpoints import (
     find_checkpoints,
     has_average,
     read_checkpoint,
-    trained_player,
     training_set,
 )
 from gan_lightning.classes import asked_for
@@ -109,11 +108,10 @@ def _artist(path: Path, settings: DictConfig) -> "tuple[Artist, str, dict[str, A
 
     from gan_lightning.averaging import which_weights
     from gan_lightning.drawing.motifs import Artist
-    from gan_lightning.loop.checkpoint_schema import check_finite
+    from gan_lightning.loading import trained_generator
 
     weights = which_weights(settings.weights, has_average(checkpoint))
-    generator = trained_player(checkpoint, "generator", weights)
-    check_finite(generator.state_dict(), f"{checkpoint['path']}: generator")
+    generator = trained_generator(checkpoint, weights).network
     names = of_training["class_names"]
     classes = _classes(settings.labels, of_training["num_classes"], names, generator)
     artist = Artist(Path(checkpoint["path"]), generator, of_training["image_shape"], classes, names)

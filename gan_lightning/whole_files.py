@@ -31,17 +31,14 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """
     unfinished = unfinished_name(path)
     try:
-        path.parent.mkdir(exist_ok=True)
-        with unfinished.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _sync(path.parent)
-    except OSError as reason:
-        if reason.errno is None:  # a library's answer to what it was to write
-            raise
-        raise OSError(reason.errno, reason.strerror, str(path)) from reason
+        with _errors_of(path):
+            path.parent.mkdir(exist_ok=True)
+            with unfinished.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+            _sync(path.parent)
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink()
@@ -62,20 +59,28 @@ def whole_folder(path: Path, durable: bool = True) -> Iterator[Path]:
     """
     unfinished = unfinished_name(path)
     try:
-        unfinished.mkdir(parents=True)
-        yield unfinished
-        for file in unfinished.rglob("*") if durable else ():
-            if file.is_file():
-                with file.open("rb") as written:
-                    os.fsync(written.fileno())
-        unfinished.replace(path)
-        _sync(path.parent)
+        with _errors_of(path):
+            unfinished.mkdir(parents=True)
+            yield unfinished
+            for file in unfinished.rglob("*") if durable else ():
+                if file.is_file():
+                    with file.open("rb") as written:
+                        os.fsync(written.fileno())
+            unfinished.replace(path)
+            _sync(path.parent)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Let the system's errors name what was to be written, not what it was called before it was whole."""
+    try:
+        yield
     except OSError as reason:
         if reason.errno is None:  # a library's answer to what it was to write
             raise
         raise OSError(reason.errno, reason.strerror, str(path)) from reason
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:
