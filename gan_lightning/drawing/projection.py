@@ -22,8 +22,6 @@ STEPS = 300
 LEARNING_RATE = 0.1
 """Of Adam, at first; it falls to 0 along a cosine."""
 CPU = torch.device("cpu")
-COMPARED = 10_000
-"""Training images that are compared at a time."""
 
 
 class Projection(NamedTuple):
@@ -104,7 +102,4 @@ def difference(image: Tensor, other: Tensor) -> float:
 
 def nearest_of(images: Tensor, image: Tensor) -> Tensor:
     """Which of images (N, C, H, W), bytes, is nearest to an image (C, H, W) in the same sense."""
-    point = from_uint8(image).flatten()[None]
-    nearest = [nearest_neighbours(point, from_uint8(some).flatten(1)) for some in images.split(COMPARED)]
-    part = torch.cat([each.distance for each in nearest]).argmin()
-    return images[part * COMPARED + nearest[int(part)].nearest[0]]
+    return images[nearest_neighbours(image.flatten()[None], images.flatten(1)).nearest[0]]

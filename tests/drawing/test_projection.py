@@ -70,8 +70,7 @@ def test_each_class_has_starts_and_of_many_classes_the_nearest() -> None:
     assert torch.equal(distances[starts], nearest)
 
 
-def test_the_nearest_of_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "COMPARED", 7)
+def test_the_nearest_of_many_images() -> None:
     images = torch.randint(0, 256, (40, 1, 4, 4), dtype=torch.uint8)
     for n in (0, 6, 7, 39):
         near = images[n].clone()
