@@ -150,6 +150,7 @@ class ScheduledOptimizer:
 
     Attributes:
         optimizer: made with what the settings are at the start.
+        parameters: what it optimizes.
         scheduler: of its learning rate, if there is one.
         follows: whether some of its settings follow the images seen.
 
@@ -175,13 +176,13 @@ class ScheduledOptimizer:
             for name, setting in keywords.items()
             if any(isinstance(one, Schedule) for one in (setting if isinstance(setting, list | tuple) else [setting]))
         }
-        self._parameters = list(parameters)
+        self.parameters = list(parameters)
         self._clip_norm = clip_norm
 
         self._factory = factory
         for extreme in (min, max) if self._settings else ():  # what it refuses of these, it refuses now
-            self._made(lambda schedule, extreme=extreme: extreme(schedule.extremes()), self._parameters)  # type: ignore[misc]
-        self.optimizer = self._made(lambda schedule: schedule(0), self._parameters)
+            self._made(lambda schedule, extreme=extreme: extreme(schedule.extremes()), self.parameters)  # type: ignore[misc]
+        self.optimizer = self._made(lambda schedule: schedule(0), self.parameters)
         self.scheduler = None if scheduler is None else scheduler(self.optimizer)
         self.follows = bool(self._settings)
         self._is_lean: bool | None = None  # not known before the first step: weights may move to another device
@@ -194,7 +195,7 @@ class ScheduledOptimizer:
 
     def after_a_step(self) -> dict[str, Any]:
         """The state of such an optimizer that has moved all weights once: what one keeps of each of them."""
-        copies = [torch.zeros_like(weight, requires_grad=weight.requires_grad) for weight in self._parameters]
+        copies = [torch.zeros_like(weight, requires_grad=weight.requires_grad) for weight in self.parameters]
         twin = self._made(lambda schedule: schedule(0), copies)
         for copy in copies:
             if copy.requires_grad:
@@ -209,7 +210,7 @@ class ScheduledOptimizer:
     def step(self) -> None:
         """One update with gradients clipped, and one step of the learning rate schedule."""
         if self._clip_norm is not None:
-            clip_grad_norm_(self._parameters, self._clip_norm)
+            clip_grad_norm_(self.parameters, self._clip_norm)
         if self._is_lean is None:
             self._is_lean = self.scheduler is None and is_fused_on_cpu(self.optimizer)
         if self._is_lean:

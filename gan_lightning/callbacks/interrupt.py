@@ -13,6 +13,8 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from gan_lightning.loop.company import COMPANY
+
 log = logging.getLogger(__name__)
 
 STOP = ("SIGINT", "SIGTERM")
@@ -72,8 +74,10 @@ class Interrupt(Checkpoint):
             self._stop(trainer)
 
     def _asked_to_stop(self, trainer: Trainer) -> bool:
+        company = COMPANY.get()  # where several trainings share a process it is what receives signals
+        asked = self._received is not None or (company is not None and company.asked_to_stop)
         # All ranks must stop after the same alternation, whichever of them the signal reached first.
-        return trainer.strategy.reduce_boolean_decision(self._received is not None, all=False)
+        return trainer.strategy.reduce_boolean_decision(asked, all=False)
 
     def _stop(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self.path)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from gan_lightning.loop.checkpoint_schema import infinite_part
+from gan_lightning.loop.company import COMPANY
 from gan_lightning.loop.cuda_graph import Graphed, make_capturable, why_not
 from gan_lightning.loop.history import History
 from gan_lightning.loop.randomness import Randomness
@@ -33,7 +35,10 @@ class ManualOptimization(LightningModule):
     Attributes:
         alternations, images_seen: how far the training is; real images, each counted once in an alternation.
         history: what callbacks write down of the training, and read.
-        run_alternation: the alternation, from the start of a training on as one CUDA graph where it can be one.
+        run_alternation: the alternation, from the start of a training on as one CUDA graph where it can be one, and
+            together with the trainings that it shares its process with.
+        graphed: whether it can be a CUDA graph; known from the start of a training on.
+        eager_alternation: the alternation as it is written.
     """
 
     def __init__(self, seed: int, cuda_graph: bool) -> None:
@@ -47,7 +52,7 @@ class ManualOptimization(LightningModule):
 
     def optimize_by(self, alternation: Alternation, optimizers: Sequence[ScheduledOptimizer], updates: int) -> None:
         """Say what is run, the optimizers that it steps, and how many steps of theirs it takes."""
-        self._alternation = self.run_alternation = alternation
+        self.eager_alternation = self.run_alternation = alternation
         self._optimizers = optimizers
         self._updates = updates
         self._followers: list[Any] = [*(part for part in self.modules() if isinstance(part, Scheduled)), *optimizers]
@@ -75,12 +80,16 @@ class ManualOptimization(LightningModule):
         obstacle = why_not(self.device, self.trainer.world_size, self._optimizers)
         if self.cuda_graph and obstacle is not None and self.device.type != "cpu" and self.global_rank == 0:
             log.info("an alternation is run eagerly, not as one CUDA graph: %s", obstacle)
-        graphed = self.cuda_graph and obstacle is None
+        self.graphed = graphed = self.cuda_graph and obstacle is None
         for each in self._optimizers:
             make_capturable(each.optimizer, graphed, self.device)
             each.start(self.images_seen, self.device if graphed else None)
-        latent = self.randomness.latent()
-        self.run_alternation = Graphed(self._alternation, [latent]) if graphed else self._alternation
+        company = COMPANY.get()
+        self.run_alternation = self.alternation() if company is None else partial(company.alternate, self)
+
+    def alternation(self) -> Alternation:
+        """Its alternation on the tensors that it has now: as one CUDA graph if it can be one."""
+        return Graphed(self.eager_alternation, [self.randomness.latent()]) if self.graphed else self.eager_alternation
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         # Lightning's `global_step`, by which it tells checkpoints apart, counts the steps of optimizers in wrappers of

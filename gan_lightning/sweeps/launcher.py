@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
+import math
 import multiprocessing.connection
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,13 +23,16 @@ from omegaconf import DictConfig, open_dict
 
 from gan_lightning.errors import UserError
 from gan_lightning.signals import terminated_like_ctrl_c
+from gan_lightning.sweeps.kinds import kind_of
 from gan_lightning.sweeps.status import CONSOLE
+from gan_lightning.sweeps.surroundings import Surroundings
 from gan_lightning.wording import counted
 
 log = logging.getLogger(__name__)
 
 STOP = {signal.SIGINT, signal.SIGTERM}
 MEMORY_OF_A_JOB = 2 * 2**30
+PACK_OF_A_GPU = 8
 PRELOADED = ["gan_lightning.callbacks.results", "gan_lightning.gan", "torchvision"]
 
 
@@ -37,20 +42,27 @@ class LocalLauncher(Launcher):
     On a CPU the jobs share the cores; on GPUs each has one to itself. What a job prints goes to `console.txt` in its
     folder. A job that dies does not stop the others; if this process dies, so do they.
 
+    Jobs that differ in numbers alone, such as learning rates and seeds, may be packed instead: several share a process,
+    and their alternations are done as one. A GPU, which a small network keeps busy with launches, does many in the time
+    of one. A process that dies then takes its pack with it, to go on from their checkpoints.
+
     Args:
-        n_jobs: how many at a time; None for as many as there are GPUs, or else cores and memory for.
-        threads: of each job; None for its share of the cores.
+        n_jobs: how many processes at a time; None for as many as there are GPUs, or else cores and memory for.
+        threads: of each process; None for its share of the cores.
+        pack: how many jobs share a process at most; `auto` for 8 on a GPU and 1 on a CPU, where packs do not pay.
 
     Attributes:
         on_start, on_end: called with the folder of a job that begins, or has ended.
     """
 
-    def __init__(self, n_jobs: int | None = None, threads: int | None = None) -> None:
-        for name, value in (("n_jobs", n_jobs), ("threads", threads)):
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise UserError(f"hydra.launcher.{name} must be a whole number of at least 1, or null, not {value!r}")
+    def __init__(self, n_jobs: int | None = None, threads: int | None = None, pack: int | str = 1) -> None:
+        for name, value, other in (("n_jobs", n_jobs, None), ("threads", threads, None), ("pack", pack, "auto")):
+            if value != other and (not isinstance(value, int) or value < 1):
+                right = f"a whole number of at least 1, or {other or 'null'}"
+                raise UserError(f"hydra.launcher.{name} must be {right}, not {value!r}")
         self._n_jobs = n_jobs
         self._threads = threads
+        self._pack = pack
         self._most: int | None = None
         self.on_start: Callable[[Path], None] = lambda folder: None
         self.on_end: Callable[[Path], None] = lambda folder: None
@@ -60,79 +72,152 @@ class LocalLauncher(Launcher):
         self.task_function = task_function
         self.config = config
 
-    def slots(self) -> list[str | None]:
-        """The GPU of each job that may run at a time; None where it runs on the CPU."""
-        gpus: list[str | None] = [] if self.config.trainer.accelerator == "cpu" else [*_gpus()]
-        if gpus:
-            return (gpus * (self._n_jobs or 1))[: self._n_jobs or len(gpus)]
-        return [None] * (self._n_jobs or max(1, min(_cores(), _memory() // MEMORY_OF_A_JOB)))
+    @property
+    def at_a_time(self) -> int:
+        """How many jobs may run at a time."""
+        return len(self._slots()) * self._largest_pack()
 
     def share_among(self, jobs: int) -> None:
         """Share the machine among so many jobs, even if fewer are launched."""
         self._most = jobs
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        slots = self.slots()[: self._most or len(job_overrides)]
+        waiting = [
+            _Job(place, initial_job_idx + place, overrides, self._kind(overrides))
+            for place, overrides in enumerate(job_overrides)
+        ]
+        slots = self._slots()[: self._most or len(waiting)]
         threads = self._threads or max(1, _cores() // len(slots))
-        side_by_side = min(len(slots), len(job_overrides))
-        how_many = counted(len(job_overrides), "job")
-        log.info("%s, %d at a time, %s each", how_many, side_by_side, counted(threads, "thread"))
-        waiting = list(enumerate(job_overrides))
+        at_a_time = min(len(slots) * self._largest_pack, len(waiting))
+        log.info("%s, %d at a time, %s each", counted(len(waiting), "job"), at_a_time, counted(threads, "thread"))
         running: dict[Any, _Running] = {}
         results: dict[int, JobReturn] = {}
         with terminated_like_ctrl_c():
             try:
                 while waiting or running:
                     while waiting and slots:
-                        place, overrides = waiting.pop(0)
+                        share = min(self._largest_pack, math.ceil(len(waiting) / len(slots)))
+                        jobs = _of_a_kind(waiting, waiting[0].kind, share)
                         with _without_ctrl_c():
-                            started = self._start(place, initial_job_idx + place, overrides, slots.pop(), threads)
-                            running[started.receiver] = started
-                    for receiver in multiprocessing.connection.wait(list(running)):
-                        ended = running.pop(receiver)
-                        results[ended.place] = ended.result()
-                        slots.append(ended.slot)
-                        self.on_end(ended.folder)
+                            started = self._start(jobs, slots.pop(), threads)
+                            running[started.connection] = started
+                    for connection in multiprocessing.connection.wait(list(running)):
+                        one = running[connection]
+                        ended = one.ended()
+                        for place, result in ended or [(place, _died()) for place in one.folders]:
+                            results[place] = result
+                            self.on_end(one.folders.pop(place))
+                        if ended and self._largest_pack > 1:
+                            self._go_on(one, _of_a_kind(waiting, one.kind, 1))
+                        if not one.folders:
+                            one.process.join()
+                            slots.append(running.pop(connection).slot)
             except BaseException:
                 _stop([one.process for one in running.values()])
                 raise
         return [results[place] for place in range(len(job_overrides))]
 
-    def _start(self, place: int, number: int, overrides: Sequence[str], slot: str | None, threads: int) -> "_Running":
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+    def _slots(self) -> list[str | None]:
+        """The GPU of each process that there may be at a time; None where it runs on the CPU."""
+        gpus: list[str | None] = [] if self.config.trainer.accelerator == "cpu" else [*_gpus()]
+        if gpus:
+            return (gpus * (self._n_jobs or 1))[: self._n_jobs or len(gpus)]
+        return [None] * (self._n_jobs or max(1, min(_cores(), _memory() // MEMORY_OF_A_JOB)))
+
+    @property
+    def _largest_pack(self) -> int:
+        if isinstance(self._pack, int):
+            return self._pack
+        return PACK_OF_A_GPU if self._slots()[0] is not None else 1
+
+    def _kind(self, overrides: Sequence[str]) -> str:
+        """What is the same of jobs that may share a process."""
+        return kind_of(self._composed(overrides)) if self._largest_pack > 1 else ""
+
+    def _composed(self, overrides: Sequence[str]) -> DictConfig:
+        return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+
+    def _start(self, jobs: "list[_Job]", slot: str | None, threads: int) -> "_Running":
+        programs = [self._program(job) for job in jobs]
+        environment = {"OMP_NUM_THREADS": str(threads)} | ({} if slot is None else {"CUDA_VISIBLE_DEVICES": slot})
+        connection, theirs = multiprocessing.Pipe()
+        process = _processes().Process(target=_work, args=(programs, self._largest_pack > 1, environment, theirs))
+        process.start()
+        theirs.close()
+        folders = {job.place: program.folder for job, program in zip(jobs, programs, strict=True)}
+        return _Running(slot, jobs[0].kind, folders, process, connection)
+
+    def _go_on(self, one: "_Running", jobs: "list[_Job]") -> None:
+        """Tell a process what to do in the place of a job that has ended: another one, or nothing."""
+        for job in jobs:
+            program = self._program(job)
+            one.folders[job.place] = program.folder
+            one.connection.send(program)
+        if not jobs:
+            one.connection.send(None)
+
+    def _program(self, job: "_Job") -> "_Program":
+        config = self._composed(job.overrides)
         with open_dict(config.hydra.job):
-            config.hydra.job.id = str(number)
-            config.hydra.job.num = number
+            config.hydra.job.id = str(job.number)
+            config.hydra.job.num = job.number
         folder = Path(config.hydra.sweep.dir, config.hydra.sweep.subdir)
         folder.mkdir(parents=True, exist_ok=True)
         self.on_start(folder)
-        job = cloudpickle.dumps((self.hydra_context, self.task_function, config, Singleton.get_state()))
-        environment = {"OMP_NUM_THREADS": str(threads)} | ({} if slot is None else {"CUDA_VISIBLE_DEVICES": slot})
-        receiver, sender = multiprocessing.Pipe(duplex=False)
-        process = _processes().Process(target=_work, args=(job, environment, folder / CONSOLE, sender))
-        process.start()
-        sender.close()
-        return _Running(place, slot, folder, process, receiver)
+        pickled = cloudpickle.dumps((self.hydra_context, self.task_function, config, Singleton.get_state()))
+        return _Program(job.place, folder, pickled)
+
+
+class _Job(NamedTuple):
+    """One that waits."""
+
+    place: int
+    number: int
+    overrides: Sequence[str]
+    kind: str
+
+
+def _of_a_kind(waiting: list[_Job], kind: str, most: int) -> list[_Job]:
+    """Take out jobs of a kind."""
+    taken = [job for job in waiting if job.kind == kind][:most]
+    waiting[:] = [job for job in waiting if job not in taken]
+    return taken
+
+
+class _Program(NamedTuple):
+    """What a process needs to know of a job."""
+
+    place: int
+    folder: Path
+    pickled: bytes
 
 
 class _Running(NamedTuple):
-    """A job at work."""
+    """A process at work."""
 
-    place: int
     slot: str | None
-    folder: Path
+    kind: str
+    folders: dict[int, Path]
+    """Those of its jobs, by their places."""
     process: Any
-    receiver: Any
+    connection: Any
 
-    def result(self) -> JobReturn:
-        """How it ended, once it has said so or is no more."""
+    def ended(self) -> list[tuple[int, JobReturn]]:
+        """The place of a job that has ended, and how; nothing if the process is no more."""
         try:
-            result: JobReturn = self.receiver.recv()
-        except Exception:  # the end of the pipe, or an error that cannot be told to another process
-            result = JobReturn(status=JobStatus.FAILED)
-            result.return_value = UserError("the job's process died")
-        self.process.join()
-        return result
+            place, pickled = self.connection.recv()
+        except (EOFError, OSError):
+            return []
+        try:
+            return [(place, cloudpickle.loads(pickled))]
+        except Exception:  # an error that cannot be told to another process
+            return [(place, _died())]
+
+
+def _died() -> JobReturn:
+    result = JobReturn(status=JobStatus.FAILED)
+    result.return_value = UserError("the job's process died")
+    return result
 
 
 def _stop(processes: list[Any]) -> None:
@@ -172,11 +257,11 @@ def _processes() -> Any:
     return context
 
 
-def _work(job: bytes, environment: dict[str, str], console: Path, sender: Any) -> None:
-    """In the job's process."""
+def _work(programs: list[_Program], packed: bool, environment: dict[str, str], connection: Any) -> None:
+    """In the process of some jobs."""
     os.environ |= environment
     threading.Thread(target=_follow_parent, daemon=True).start()
-    with console.open("ab") as file:
+    with (programs[0].folder / CONSOLE).open("ab") as file:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(file.fileno(), stream.fileno())
@@ -186,9 +271,31 @@ def _work(job: bytes, environment: dict[str, str], console: Path, sender: Any) -
     import torch
 
     torch.set_num_threads(int(environment["OMP_NUM_THREADS"]))
-    hydra_context, task_function, config, singletons = cloudpickle.loads(job)
-    Singleton.set_state(singletons)
     setup_globals()
+    if not packed:
+        connection.send(_result(programs[0]))
+        return
+    from gan_lightning.packing.pack import Pack
+
+    pack = Pack()
+    for number in STOP:
+        signal.signal(number, lambda *_: pack.stop())
+    surroundings = [Surroundings() for _ in programs]
+    pack.run([(partial(_go_on, *each, connection), each[1]) for each in zip(programs, surroundings, strict=True)])
+
+
+def _go_on(program: _Program | None, surroundings: Surroundings, connection: Any) -> None:
+    """In one of the threads of a process: a job, and those that take its place."""
+    while program is not None:
+        surroundings.print_to(program.folder / CONSOLE)
+        connection.send(_result(program))
+        program = connection.recv()
+
+
+def _result(program: _Program) -> tuple[int, bytes]:
+    """The place of a job, and how it ended, once it has."""
+    hydra_context, task_function, config, singletons = cloudpickle.loads(program.pickled)
+    Singleton.set_state(singletons)
     result = run_job(
         hydra_context=hydra_context,
         task_function=task_function,
@@ -196,7 +303,7 @@ def _work(job: bytes, environment: dict[str, str], console: Path, sender: Any) -
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )
-    sender.send(result)
+    return program.place, cloudpickle.dumps(result)
 
 
 def _follow_parent() -> None:

@@ -75,7 +75,7 @@ class Sweep:
     @property
     def parallel_jobs(self) -> int:
         """How many jobs the launcher runs at a time, as far as it says so."""
-        return len(self.launcher.slots()) if isinstance(self.launcher, LocalLauncher) else 1
+        return self.launcher.at_a_time if isinstance(self.launcher, LocalLauncher) else 1
 
     def parse(self, params: dict[str, Any], arguments: list[str]) -> tuple[list[Override], list[str]]:
         """What a sweep's settings and the command line, which wins, say: what has several values, and the rest.

@@ -1,0 +1,227 @@
+"""Trainings in threads of one process: one at a time is at work, and all of them alternate at once."""
+
+import logging
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_lightning.errors import one_line
+from gan_lightning.loop.company import COMPANY
+from gan_lightning.loop.manual_optimization import ManualOptimization
+from gan_lightning.packing.stack import Stack, rehearse
+from gan_lightning.packing.streams import Stream
+from gan_lightning.wording import counted
+
+log = logging.getLogger(__name__)
+
+Batch = tuple[Tensor, ...]
+
+
+class Pack:
+    """A company of trainings, each in a thread as if it were alone.
+
+    A training is at work until it is about to alternate; then it is the next one's turn. Where all have come that far,
+    those that can alternate as one do so, and each goes on with what its alternation gave. So nothing of a training
+    but its alternations is different in a pack: callbacks, checkpoints and its end are its own.
+
+    Attributes:
+        asked_to_stop: whether all of them are to end after the training step that they are in.
+    """
+
+    def __init__(self) -> None:
+        self.asked_to_stop = False
+        self._members: list[_Member] = []
+        self._here = threading.local()
+        self._units: dict[tuple[ManualOptimization, ...], Callable[..., dict[str, Tensor]]] = {}
+        self._stacks: dict[tuple[ManualOptimization, ...], Stack] = {}
+        self._most: dict[Hashable, int | None] = {}
+        """How many may alternate as one, of each kind of objective; None for any number."""
+
+    def stop(self) -> None:
+        """Let all of them end after the training step that they are in."""
+        self.asked_to_stop = True
+
+    def run(self, works: Sequence[tuple[Callable[[], None], AbstractContextManager[None]]]) -> None:
+        """Do several things at once, each in a thread, and return when all are done.
+
+        Args:
+            works: each with what it finds in its process, such as where its log goes, while it is entered: when another
+                one's turn comes it is left.
+        """
+        self._members = [_Member(*work) for work in works]
+        threads = [threading.Thread(target=self._work, args=(member,)) for member in self._members]
+        for thread in threads:
+            thread.start()
+        self._members[0].turn.release()
+        for thread in threads:
+            thread.join()
+
+    def _work(self, member: "_Member") -> None:
+        COMPANY.set(self)
+        self._here.member = member
+        torch.set_num_threads(member.num_threads)
+        member.turn.acquire()
+        member.enter()
+        try:
+            member.work()
+        finally:
+            member.leave()
+            following = self._after(member)
+            self._members.remove(member)
+            self._part([members for members in self._units if member.training in members])
+            if following is not member:
+                following.turn.release()
+
+    def alternate(self, training: ManualOptimization, batch: Batch, mode: Hashable) -> dict[str, Tensor]:
+        """What the alternation of a training gives, once all others are about to alternate, too."""
+        member: _Member = self._here.member
+        if member.training is not training:
+            self._part([members for members in self._units if member.training in members])
+            member.training = training
+        member.asked = batch, mode
+        while member.answer is None:
+            member.leave()
+            if all(other.asked is not None for other in self._members):
+                self._answer()
+            elif (following := self._after(member)) is not member:
+                following.turn.release()
+                member.turn.acquire()
+            member.enter()
+        answer, member.answer = member.answer, None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _after(self, member: "_Member") -> "_Member":
+        """Whose turn it is next: someone who can go on, or anyone if all are about to alternate."""
+        place = self._members.index(member) + 1
+        others = [*self._members[place:], *self._members[: place - 1]]
+        return next((other for other in others if other.asked is None), others[0] if others else member)
+
+    def _answer(self) -> None:
+        """Let all alternate, those as one that can."""
+        kinds: dict[Hashable, list[_Member]] = {}
+        for member in self._members:
+            kinds.setdefault(_kind(member.asked[1]), []).append(member)  # type: ignore[index]
+        units = [unit for kind, members in kinds.items() for unit in self._united(kind, members)]
+        trainings = {tuple(member.training for member in unit) for unit in units}
+        self._part([members for members in self._units if members not in trainings])
+        for unit in units:
+            self._alternate(unit)
+
+    def _united(self, kind: Hashable, members: "list[_Member]") -> "list[list[_Member]]":
+        """Members that have the same objective now, in as few units as may be."""
+        if len(members) > 1 and kind not in self._most and _are_alike(members[:2]):
+            self._most[kind] = _fitting(members)
+        most = self._most.get(kind, 1) or len(members)
+        return [members[first : first + most] for first in range(0, len(members), most)]
+
+    def _part(self, those: list[tuple[ManualOptimization, ...]]) -> None:
+        for members in those:
+            del self._units[members]
+            if (stack := self._stacks.pop(members, None)) is not None:
+                stack.part()
+
+    def _alternate(self, unit: "list[_Member]") -> None:
+        """Give each of these what its alternation gives."""
+        trainings = tuple(member.training for member in unit)
+        if trainings not in self._units:
+            self._units[trainings] = self._unit(unit)
+        if not _are_alike(unit):  # such as at the end of an epoch that another one is not at
+            for member in unit:
+                self._alternate_by_itself(member, member.training.eager_alternation)
+        elif len(unit) == 1:
+            self._alternate_by_itself(unit[0], self._units[trainings])
+        else:
+            batches, modes = zip(*(member.take() for member in unit), strict=True)
+            try:
+                numbers = self._units[trainings](tuple(map(torch.stack, zip(*batches, strict=True))), modes[0])
+            except Exception as reason:
+                for member in unit:
+                    member.answer = reason
+            else:
+                for place, member in enumerate(unit):
+                    member.answer = {name: of_all[place] for name, of_all in numbers.items()}
+
+    def _unit(self, unit: "list[_Member]") -> Callable[..., dict[str, Tensor]]:
+        trainings = tuple(member.training for member in unit)
+        if len(unit) == 1:
+            return trainings[0].alternation()
+        stack = self._stacks[trainings] = Stack(trainings, [member.stream for member in unit])
+        return stack.alternation()
+
+    @staticmethod
+    def _alternate_by_itself(member: "_Member", alternation: Callable[..., dict[str, Tensor]]) -> None:
+        batch, mode = member.take()
+        try:
+            with member.stream:
+                member.answer = alternation(batch, mode)
+        except Exception as reason:
+            member.answer = reason
+
+
+class _Member:
+    """One of the threads.
+
+    Args:
+        work: what is done in it.
+        surroundings: what it finds in its process.
+    """
+
+    training: Any = None
+    asked: tuple[Batch, Any] | None = None
+    """What it is about to alternate on."""
+    answer: dict[str, Tensor] | Exception | None = None
+
+    def __init__(self, work: Callable[[], None], surroundings: AbstractContextManager[None]) -> None:
+        self.work = work
+        self.stream = Stream()
+        self.turn = threading.Semaphore(0)
+        self.num_threads = torch.get_num_threads()
+        self._surroundings = surroundings
+
+    def take(self) -> tuple[Batch, Any]:
+        """What it is about to alternate on, which it is then no more."""
+        assert self.asked is not None
+        asked, self.asked = self.asked, None
+        return asked
+
+    def enter(self) -> None:
+        self._surroundings.__enter__()
+        self.stream.__enter__()
+
+    def leave(self) -> None:
+        self.stream.__exit__(None, None, None)
+        self._surroundings.__exit__(None, None, None)
+
+
+def _kind(mode: Any) -> Hashable:
+    """What tells an objective from others that are made of other settings."""
+    return type(mode), repr(sorted(vars(mode).items()))
+
+
+def _are_alike(members: list[_Member]) -> bool:
+    """Whether the batches that they are about to alternate on have the same shapes."""
+    return len({tuple(part.shape for part in member.asked[0]) for member in members}) == 1  # type: ignore[index]
+
+
+def _fitting(members: list[_Member]) -> int | None:
+    """How many like these can alternate as one, None for any number; if they cannot at all, a line says why."""
+    pair = members[:2]
+    trainings = [member.training for member in pair]
+    batches, modes = zip(*(member.asked for member in pair), strict=True)  # type: ignore[arg-type]
+    try:
+        size = rehearse(
+            trainings, [member.stream for member in pair], tuple(map(torch.stack, zip(*batches, strict=True))), modes[0]
+        )
+    except Exception as reason:
+        log.info("%s are trained one after the other, not packed: %s", counted(len(members), "job"), one_line(reason))
+        return 1
+    if not size:
+        return None
+    free, _ = torch.cuda.mem_get_info(trainings[0].device)
+    return max(1, int(len(pair) * free // size))

@@ -1,0 +1,157 @@
+"""Trainings whose weights lie in one place, and that alternate as one."""
+
+from collections.abc import Hashable, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.loop.cuda_graph import Graphed
+from gan_lightning.loop.manual_optimization import ManualOptimization
+from gan_lightning.packing.packed import OwnRandomNumbers, Packed
+from gan_lightning.packing.streams import Stream
+from gan_lightning.schedules import ScheduledOptimizer
+
+
+class Stack:
+    """Trainings that differ in numbers alone: their weights, optimizers, random numbers, and what follows a schedule.
+
+    Each keeps its own parameters, buffers and optimizers, and may be read, drawn from and saved at any time; but the
+    memory of its tensors is a part of the stack's, until :meth:`part` gives it back.
+
+    Args:
+        members: on one device; their networks, objectives and penalties are made of the same settings but for numbers
+            that are in tensors.
+        streams: of each, what it draws from torch's global generators.
+    """
+
+    def __init__(self, members: Sequence[ManualOptimization], streams: Sequence[Stream]) -> None:
+        self.members = members
+        self._streams = streams
+        packed: dict[int, Tensor] = {}
+        for of_all in zip(*map(_tensors, members), strict=True):
+            stacked = torch.stack([tensor.detach() for tensor in of_all])
+            for tensor, own in zip(of_all, stacked, strict=True):
+                tensor.data = own
+            first, together = of_all[0], Packed(stacked)
+            is_weight = isinstance(first, nn.Parameter)
+            packed[id(first)] = nn.Parameter(together, first.requires_grad) if is_weight else together
+        # The alternation is that of a training whose tensors, optimizers and latents are those of all.
+        one = _twin(members[0], packed)
+        for name, optimizer in _optimizers(members[0]).items():
+            weights = [packed[id(weight)] for weight in optimizer.parameters]
+            setattr(one, name, _OfAll([getattr(member, name) for member in members], weights))
+        one.sample_latent = lambda number: Packed(torch.stack([member.sample_latent(number) for member in members]))
+        self._alternation = members[0].eager_alternation.__func__.__get__(one)  # type: ignore[attr-defined]
+
+    def alternation(self) -> Any:
+        """Its alternation, as one CUDA graph if those of its members can be."""
+        generators = [member.randomness.latent() for member in self.members]
+        generators += [generator for stream in self._streams for generator in stream.generators]
+        return Graphed(self.alternate, generators) if self.members[0].graphed else self.alternate
+
+    def alternate(self, batch: tuple[Tensor, ...], mode: Hashable) -> dict[str, Tensor]:
+        """One alternation of all.
+
+        Args:
+            batch: what the members' batches hold, such as images, each stacked: (N, B, …).
+            mode: of all.
+
+        Returns:
+            The named numbers of each, (N,).
+        """
+        with OwnRandomNumbers(self._streams):
+            numbers = self._alternation(tuple(map(Packed, batch)), mode)
+        return {name: number.stacked for name, number in numbers.items()}
+
+    def part(self) -> None:
+        """Give its own memory to each training again."""
+        for member in self.members:
+            for tensor in _tensors(member):
+                tensor.data = tensor.data.clone()
+
+
+def rehearse(
+    members: Sequence[ManualOptimization], streams: Sequence[Stream], batch: tuple[Tensor, ...], mode: Hashable
+) -> int:
+    """Let copies of trainings alternate as a stack, and change nothing.
+
+    Returns:
+        The bytes that this took on a GPU beside what was there; 0 on a CPU.
+
+    Raises:
+        Exception: what PyTorch says to an operation of which it cannot make one on the tensors of all.
+    """
+    device = members[0].device
+    latents = [member.randomness.latent() for member in members]
+    states = [latent.get_state() for latent in latents]
+    copies = [_at_rest(member) for member in members]
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+    try:
+        Stack(copies, [stream.copy() for stream in streams]).alternate(batch, mode)
+    finally:
+        for latent, state in zip(latents, states, strict=True):
+            latent.set_state(state)
+    return torch.cuda.max_memory_allocated(device) - before if device.type == "cuda" else 0
+
+
+def _tensors(member: nn.Module) -> list[Tensor]:
+    return [*member.parameters(), *member.buffers()]
+
+
+def _optimizers(member: nn.Module) -> dict[str, ScheduledOptimizer]:
+    return {name: value for name, value in vars(member).items() if isinstance(value, ScheduledOptimizer)}
+
+
+def _twin(member: ManualOptimization, tensors: dict[int, Tensor]) -> Any:
+    """A training like it that has other tensors in the place of its own, which are known by their ids."""
+    twin: Any = object.__new__(type(member))
+    twin.__dict__ |= vars(member)
+    twin._modules = deepcopy(member._modules, dict(tensors))
+    return twin
+
+
+def _at_rest(member: ManualOptimization) -> Any:
+    """A training like it that learns nothing."""
+    tensors = {id(tensor): deepcopy(tensor) for tensor in _tensors(member)}
+    twin = _twin(member, tensors)
+    for name, optimizer in _optimizers(member).items():
+        setattr(twin, name, _AtRest([tensors[id(weight)] for weight in optimizer.parameters]))
+    twin.eager_alternation = member.eager_alternation.__func__.__get__(twin)  # type: ignore[attr-defined]
+    return twin
+
+
+class _AtRest(ScheduledOptimizer):
+    """An optimizer that moves nothing."""
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        self.parameters = [*parameters]
+
+    def step(self) -> None:
+        pass
+
+
+class _OfAll:
+    """The optimizers of one player in each training, as that of packed weights.
+
+    Args:
+        of_members: each of the parts of these weights that are its own training's.
+        weights: packed.
+    """
+
+    def __init__(self, of_members: Sequence[ScheduledOptimizer], weights: Sequence[Tensor]) -> None:
+        self._of_members = of_members
+        self._weights: Any = weights
+
+    def zero_grad(self) -> None:
+        for weight in self._weights:
+            weight.grad = None
+
+    def step(self) -> None:
+        for member, optimizer in enumerate(self._of_members):
+            for own, weight in zip(optimizer.parameters, self._weights, strict=True):
+                own.grad = None if weight.grad is None else weight.grad.stacked[member]
+            optimizer.step()
