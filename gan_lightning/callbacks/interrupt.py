@@ -86,7 +86,8 @@ class Interrupt(Checkpoint):
             _queue_again()
         elif self._received == getattr(signal, "SIGUSR2", None) and callable(waiting):
             waiting(self._received, None)
-        raise KeyboardInterrupt
+        # Lightning makes a SystemExit of the former, with signal handlers that another thread cannot have.
+        raise KeyboardInterrupt if threading.current_thread() is threading.main_thread() else SystemExit
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._restore()

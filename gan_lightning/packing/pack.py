@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_lightning.errors import one_line
 from gan_lightning.loop.company import COMPANY
 from gan_lightning.loop.manual_optimization import ManualOptimization
-from gan_lightning.packing.stack import Stack, rehearse
+from gan_lightning.packing.stack import Stack, kind_of, rehearse
 from gan_lightning.packing.streams import Stream
 from gan_lightning.wording import counted
 
@@ -39,7 +39,7 @@ class Pack:
         self._units: dict[tuple[ManualOptimization, ...], Callable[..., dict[str, Tensor]]] = {}
         self._stacks: dict[tuple[ManualOptimization, ...], Stack] = {}
         self._most: dict[Hashable, int | None] = {}
-        """How many may alternate as one, of each kind of objective; None for any number."""
+        """How many may alternate as one, of each kind; None for any number."""
 
     def stop(self) -> None:
         """Let all of them end after the training step that they are in."""
@@ -81,7 +81,7 @@ class Pack:
         member: _Member = self._here.member
         if member.training is not training:
             self._part([members for members in self._units if member.training in members])
-            member.training = training
+            member.training, member.kind = training, kind_of(training)
         member.asked = batch, mode
         while member.answer is None:
             member.leave()
@@ -106,7 +106,7 @@ class Pack:
         """Let all alternate, those as one that can."""
         kinds: dict[Hashable, list[_Member]] = {}
         for member in self._members:
-            kinds.setdefault(_kind(member.asked[1]), []).append(member)  # type: ignore[index]
+            kinds.setdefault((member.kind, _kind(member.asked[1])), []).append(member)  # type: ignore[index]
         units = [unit for kind, members in kinds.items() for unit in self._united(kind, members)]
         trainings = {tuple(member.training for member in unit) for unit in units}
         self._part([members for members in self._units if members not in trainings])
@@ -173,6 +173,7 @@ class _Member:
     """
 
     training: Any = None
+    kind: Hashable = None
     asked: tuple[Batch, Any] | None = None
     """What it is about to alternate on."""
     answer: dict[str, Tensor] | Exception | None = None

@@ -7,7 +7,7 @@ Fused Training Array (HFTA)".
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -90,19 +90,30 @@ class OwnRandomNumbers(TorchDispatchMode):
     def __init__(self, streams: Sequence[Stream]) -> None:
         super().__init__()
         self._streams = streams
+        self._drawing = False
+
+    def of_each(self, draw: Callable[[int], Any]) -> Any:
+        """What is drawn for each training from its own stream, all stacked; given its place in the pack."""
+        results = []
+        self._drawing = True
+        for member, stream in enumerate(self._streams):
+            with stream:
+                results.append(draw(member))
+        self._drawing = False
+        return tree_map(lambda *parts: Packed(torch.stack(parts)), *results)
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        is_random = torch.Tag.nondeterministic_seeded in operation.tags
         # What is given a generator, as latents are, is told whose numbers to draw.
-        if torch.Tag.nondeterministic_seeded not in operation.tags or kwargs.get("generator") is not None:
+        if self._drawing or not is_random or kwargs.get("generator") is not None:
             return operation(*args, **kwargs)
-        results = []
-        for member, stream in enumerate(self._streams):
+
+        def draw(member: int) -> Any:
             own_args, own_kwargs = tree_map(
-                lambda leaf, member=member: leaf.stacked[member] if isinstance(leaf, Packed) else leaf, (args, kwargs)
+                lambda leaf: leaf.stacked[member] if isinstance(leaf, Packed) else leaf, (args, kwargs)
             )
-            with stream:
-                results.append(operation(*own_args, **own_kwargs))
-        if operation._schema.is_mutable:
-            return args[0]
-        return tree_map(lambda *parts: Packed(torch.stack(parts)), *results)
+            return operation(*own_args, **own_kwargs)
+
+        drawn = self.of_each(draw)
+        return args[0] if operation._schema.is_mutable else drawn

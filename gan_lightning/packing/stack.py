@@ -13,6 +13,26 @@ from gan_lightning.packing.packed import OwnRandomNumbers, Packed
 from gan_lightning.packing.streams import Stream
 from gan_lightning.schedules import ScheduledOptimizer
 
+OWN = {"latent_distribution", "half_life", "source"}
+"""Settings of modules that may differ: each member draws its latents itself, and lets its tensors follow the rest."""
+
+
+def kind_of(training: nn.Module) -> Hashable:
+    """What is the same of trainings that can be members of a stack, as far as their modules say it."""
+    modules = [
+        (name, type(module).__name__, *sorted(_settings(module).items()))
+        for name, module in training.named_modules()
+        if name
+    ]
+    return repr([modules, [(tensor.shape, tensor.dtype, tensor.requires_grad) for tensor in _tensors(training)]])
+
+
+def _settings(module: nn.Module) -> dict[str, Any]:
+    """The numbers, words and truth values that what a module does may depend on."""
+    own = OWN | {"p"} if isinstance(module, nn.Dropout) else OWN
+    simple = {key: value for key, value in vars(module).items() if isinstance(value, int | float | str | tuple)}
+    return {key: value for key, value in simple.items() if not key.startswith("_") and key not in own}
+
 
 class Stack:
     """Trainings that differ in numbers alone: their weights, optimizers, random numbers, and what follows a schedule.
@@ -21,14 +41,14 @@ class Stack:
     memory of its tensors is a part of the stack's, until :meth:`part` gives it back.
 
     Args:
-        members: on one device; their networks, objectives and penalties are made of the same settings but for numbers
-            that are in tensors.
+        members: of one :func:`kind_of`, on one device.
         streams: of each, what it draws from torch's global generators.
     """
 
     def __init__(self, members: Sequence[ManualOptimization], streams: Sequence[Stream]) -> None:
         self.members = members
         self._streams = streams
+        self._random_numbers = OwnRandomNumbers(streams)
         packed: dict[int, Tensor] = {}
         for of_all in zip(*map(_tensors, members), strict=True):
             stacked = torch.stack([tensor.detach() for tensor in of_all])
@@ -42,6 +62,8 @@ class Stack:
         for name, optimizer in _optimizers(members[0]).items():
             weights = [packed[id(weight)] for weight in optimizer.parameters]
             setattr(one, name, _OfAll([getattr(member, name) for member in members], weights))
+        for name, dropouts in _dropouts(members).items():
+            one.set_submodule(name, _DropoutOfAll(dropouts, self._random_numbers))
         one.sample_latent = lambda number: Packed(torch.stack([member.sample_latent(number) for member in members]))
         self._alternation = members[0].eager_alternation.__func__.__get__(one)  # type: ignore[attr-defined]
 
@@ -61,7 +83,7 @@ class Stack:
         Returns:
             The named numbers of each, (N,).
         """
-        with OwnRandomNumbers(self._streams):
+        with self._random_numbers:
             numbers = self._alternation(tuple(map(Packed, batch)), mode)
         return {name: number.stacked for name, number in numbers.items()}
 
@@ -102,6 +124,13 @@ def _tensors(member: nn.Module) -> list[Tensor]:
     return [*member.parameters(), *member.buffers()]
 
 
+def _dropouts(members: Sequence[nn.Module]) -> dict[str, list[nn.Dropout]]:
+    """Those of all members whose probabilities differ, by name."""
+    names = [name for name, module in members[0].named_modules() if isinstance(module, nn.Dropout)]
+    of_all = {name: [member.get_submodule(name) for member in members] for name in names}
+    return {name: modules for name, modules in of_all.items() if len({module.p for module in modules}) > 1}  # type: ignore
+
+
 def _optimizers(member: nn.Module) -> dict[str, ScheduledOptimizer]:
     return {name: value for name, value in vars(member).items() if isinstance(value, ScheduledOptimizer)}
 
@@ -132,6 +161,25 @@ class _AtRest(ScheduledOptimizer):
 
     def step(self) -> None:
         pass
+
+
+class _DropoutOfAll(nn.Module):
+    """Dropouts of other probabilities as one.
+
+    Args:
+        dropouts: that of each member.
+        random_numbers: of the members.
+    """
+
+    def __init__(self, dropouts: Sequence[nn.Dropout], random_numbers: OwnRandomNumbers) -> None:
+        super().__init__()
+        self._dropouts = tuple(dropouts)
+        self._random_numbers = random_numbers
+
+    def forward(self, x: Tensor) -> Tensor:
+        ones = torch.ones(x.shape, device=x.device)
+        mask = self._random_numbers.of_each(lambda member: self._dropouts[member](ones))
+        return x * mask.to(x.dtype)
 
 
 class _OfAll:

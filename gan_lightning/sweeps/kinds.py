@@ -10,7 +10,7 @@ OWN = re.compile(
     r"seed|data_dir|output_dir|ckpt_path|optimized_metric|(hydra|callbacks|logger|experiment|hparams_search|optimizer)\..*"
     r"|gan\.(seed|(generator|discriminator)_clip_norm|alternations_per_step|ema\.half_life(\..*)?)"
     r"|objective\.switch_epoch|penalty\.(weight|gamma)(\..*)?|augmentation\.std(\..*)?"
-    r"|model\.generator\.latent_distribution|trainer\.(?!(precision|accelerator)$).*"
+    r"|model\.generator\.latent_distribution|model\.discriminator\.((input|hidden)_)?dropout|trainer\.(?!(precision|accelerator)$).*"
 )
 """The settings of which each training of a pack has its own, as its optimizers, its callbacks and its tensors have."""
 

@@ -281,14 +281,17 @@ def _work(programs: list[_Program], packed: bool, environment: dict[str, str], c
     for number in STOP:
         signal.signal(number, lambda *_: pack.stop())
     surroundings = [Surroundings() for _ in programs]
-    pack.run([(partial(_go_on, *each, connection), each[1]) for each in zip(programs, surroundings, strict=True)])
+    pack.run([(partial(_go_on, *each, connection, pack), each[1]) for each in zip(programs, surroundings, strict=True)])
 
 
-def _go_on(program: _Program | None, surroundings: Surroundings, connection: Any) -> None:
+def _go_on(program: _Program | None, surroundings: Surroundings, connection: Any, pack: Any) -> None:
     """In one of the threads of a process: a job, and those that take its place."""
     while program is not None:
         surroundings.print_to(program.folder / CONSOLE)
         connection.send(_result(program))
+        while not connection.poll(0.1):
+            if pack.asked_to_stop:  # then nobody answers
+                return
         program = connection.recv()
 
 
