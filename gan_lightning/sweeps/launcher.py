@@ -75,7 +75,7 @@ class LocalLauncher(Launcher):
     @property
     def at_a_time(self) -> int:
         """How many jobs may run at a time."""
-        return len(self._slots()) * self._largest_pack()
+        return len(self._slots()) * self._largest_pack
 
     def share_among(self, jobs: int) -> None:
         """Share the machine among so many jobs, even if fewer are launched."""
