@@ -34,9 +34,7 @@ def plain_rate(plain: Contender) -> float:
     return 1 / plain.each[-1]
 
 
-def rate(
-    data: Path, output: Path, pack: int, processes: int, arguments: argparse.Namespace, precision: str
-) -> float:
+def rate(data: Path, output: Path, pack: int, processes: int, arguments: argparse.Namespace, precision: str) -> float:
     """Alternations in a second of all the jobs of a sweep that run at a time."""
     jobs = pack * processes
     threads = max(1, len(os.sched_getaffinity(0)) // processes)

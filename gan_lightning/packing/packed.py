@@ -2,8 +2,8 @@
 
 Whatever is written for one training runs for all of them: `torch.vmap` makes each of PyTorch's operations one on the
 stacked tensors, below automatic differentiation, which sees tensors as it always does. So losses, penalties, networks
-and their gradients are those of a training alone, with N times the work in each operation: Wang et al. 2021, "Horizontally
-Fused Training Array (HFTA)".
+and their gradients are those of a training alone, with N times the work in each operation: Wang et al. 2021,
+"Horizontally Fused Training Array".
 """
 
 import warnings
@@ -34,21 +34,21 @@ class Packed(Tensor):
     @staticmethod
     def __new__(cls, stacked: Tensor) -> "Packed":
         one = stacked[0]
-        return Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
-            cls, one.shape, strides=one.stride(), dtype=one.dtype, device=one.device
-        )
+        return Tensor._make_wrapper_subclass(cls, one.shape, strides=one.stride(), dtype=one.dtype, device=one.device)
 
     def __init__(self, stacked: Tensor) -> None:
         self.stacked = stacked
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self, **_: Any) -> str:  # type: ignore[override]
         return f"Packed({len(self.stacked)} × {tuple(self.shape)})"
 
     # Python's functions of tensors need nothing of their own.
     __torch_function__: ClassVar[Any] = torch._C._disabled_torch_function_impl
 
     @classmethod
-    def __torch_dispatch__(cls, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, operation: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         kwargs = dict(kwargs or {})
         written = kwargs.pop("out", None)  # which vmap does not know
         if written is not None:

@@ -65,7 +65,7 @@ class Stack:
         for name, dropouts in _dropouts(members).items():
             one.set_submodule(name, _DropoutOfAll(dropouts, self._random_numbers))
         one.sample_latent = lambda number: Packed(torch.stack([member.sample_latent(number) for member in members]))
-        self._alternation = members[0].eager_alternation.__func__.__get__(one)  # type: ignore[attr-defined]
+        self._alternation = _bound_to(one, members[0])
 
     def alternation(self) -> Any:
         """Its alternation, as one CUDA graph if those of its members can be."""
@@ -143,13 +143,19 @@ def _twin(member: ManualOptimization, tensors: dict[int, Tensor]) -> Any:
     return twin
 
 
+def _bound_to(twin: Any, member: ManualOptimization) -> Any:
+    """The alternation of a member, as one of its twin's."""
+    alternation: Any = member.eager_alternation
+    return alternation.__func__.__get__(twin)
+
+
 def _at_rest(member: ManualOptimization) -> Any:
     """A training like it that learns nothing."""
     tensors = {id(tensor): deepcopy(tensor) for tensor in _tensors(member)}
     twin = _twin(member, tensors)
     for name, optimizer in _optimizers(member).items():
         setattr(twin, name, _AtRest([tensors[id(weight)] for weight in optimizer.parameters]))
-    twin.eager_alternation = member.eager_alternation.__func__.__get__(twin)  # type: ignore[attr-defined]
+    twin.eager_alternation = _bound_to(twin, member)
     return twin
 
 

@@ -21,7 +21,7 @@ class Surroundings:
         self._hydra = HydraConfig.instance().cfg
         self._handlers: list[logging.Handler] = []
         self._level = logging.getLogger().level
-        self._random = random.getstate(), np.random.get_state()  # noqa: NPY002
+        self._random = random.getstate(), np.random.get_state()
 
     def __enter__(self) -> None:
         sys.stdout, sys.stderr = self._streams
@@ -29,7 +29,7 @@ class Surroundings:
         logging.getLogger().handlers[:] = self._handlers
         logging.getLogger().setLevel(self._level)
         random.setstate(self._random[0])
-        np.random.set_state(self._random[1])  # noqa: NPY002
+        np.random.set_state(self._random[1])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -38,7 +38,7 @@ class Surroundings:
         self._hydra = HydraConfig.instance().cfg
         self._handlers = logging.getLogger().handlers[:]
         self._level = logging.getLogger().level
-        self._random = random.getstate(), np.random.get_state()  # noqa: NPY002
+        self._random = random.getstate(), np.random.get_state()
 
     @staticmethod
     def print_to(console: Path) -> None:
