@@ -177,8 +177,10 @@ class Page:
     def _classes(self, visible: bool) -> Any:
         number = self.first.settings["num_classes"]
         kind: Any = gr.Radio if number <= MOST_RADIO_BUTTONS else gr.Dropdown
-        choices = [(str(each), each) for each in range(number)]
-        return kind(choices, value=0, show_label=False, visible=visible, elem_id="class")
+        names = self.first.artist.class_names
+        choices = [(name, each) for each, name in enumerate(names or map(str, range(number)))]
+        look = "names" if names else "numbers"
+        return kind(choices, value=0, show_label=False, visible=visible, elem_id="class", elem_classes=look)
 
     def _epochs(self, run: int) -> gr.Slider:
         """The slider of a run's checkpoints: the n-th of them."""
@@ -227,7 +229,8 @@ class Page:
     def _shown(self, name: str, opened: Opened, latent: Tensor, label: int) -> Shown:
         image = opened.draw(latent, label)
         weights = "averaged" if opened.weights == "ema" else "raw"
-        caption = f"{name}after {counted(opened.epochs, 'epoch')}, {weights} weights"
+        drawn = f"{_class(opened, label)}, " if opened.conditional else ""
+        caption = f"{name}{drawn}after {counted(opened.epochs, 'epoch')}, {weights} weights"
         return Shown(
             image[0],
             caption,
@@ -289,7 +292,8 @@ class Page:
             return [note(one_line(reason)), *[gr.skip()] * (2 + self._shown_directions)]
         projection = self.explorer.project(photo, opened)
         away = difference(photo, projection.image)
-        images, captions = [photo, projection.image], ["yours", f"drawn, {away:.0f} away"]
+        drawn = f"drawn as {_class(opened, int(projection.label))}" if opened.conditional else "drawn"
+        images, captions = [photo, projection.image], ["yours", f"{drawn}, {away:.0f} away"]
         if (found := self.explorer.nearest(photo)) is not None:
             images.append(found[0][0])
             captions.append(f"training, {found[1].distances[0]:.0f} away")
@@ -311,6 +315,12 @@ def _photo(file: str, opened: Opened) -> Tensor:
         return read_image(Path(file), (channels, height, width))
     except UnreadableImageError as reason:
         raise UserError(f"This cannot be read: {reason}.") from reason
+
+
+def _class(opened: Opened, label: int) -> str:
+    """What a class is called."""
+    names = opened.artist.class_names
+    return names[label] if names else f"class {label}"
 
 
 def _other_seeds(place: dict[str, Any]) -> list[Any]:
