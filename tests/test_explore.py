@@ -2,6 +2,7 @@ import asyncio
 import importlib.util
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -263,6 +264,19 @@ def test_where_a_drag_ends_is_where_the_rest_is_drawn(page: Page) -> None:
     settings = settings_of(page, **place)
     assert [shown, pad, *rest] == page.both(*settings)
     assert page.drag(event(2.0, 0.25), *settings) == [place, shown]
+
+
+@pytest.mark.usefixtures("finished")
+def test_beside_the_last_epoch_of_a_run_is_its_first_and_of_several_their_last() -> None:
+    shutil.copy("run/checkpoints/last.ckpt", "run/checkpoints/epoch_0000.ckpt")
+    shutil.copytree("run", "another")
+
+    async def sliders(*runs: str) -> list[int]:
+        blocks = Page(Explorer(find_runs(runs), None, "data", [])).blocks().blocks.values()
+        return [block.value for block in blocks if "epochs" in (getattr(block, "elem_classes", None) or [])]
+
+    assert asyncio.run(sliders("run")) == [2, 1]
+    assert asyncio.run(sliders("run", "another")) == [2, 2]
 
 
 @pytest.mark.usefixtures("finished")

@@ -131,7 +131,7 @@ class Page:
                                     visible=choosable,
                                     elem_id="other",
                                 )
-                                other_epochs = self._epochs(1 if several else NOBODY)
+                                other_epochs = self._epochs_beside(1 if several else NOBODY)
                             with gr.Column(elem_classes="card", elem_id="yours", min_width=0):
                                 gr.Markdown("### An image of yours")
                                 gr.HTML(note(ABOUT_PROJECTION))
@@ -155,8 +155,8 @@ class Page:
             both = {"inputs": inputs, "outputs": [shown, *slow], **AT_ONCE}
             for setting in (label, epochs, other_epochs, *seeds):
                 setting.input(self.both, **both)
-            for chosen, of_it in ((run, epochs), (other, other_epochs)):
-                chosen.input(self._epochs, chosen, of_it, **AT_ONCE).then(self.both, **both)
+            for chosen, slider, of_it in ((run, self._epochs, epochs), (other, self._epochs_beside, other_epochs)):
+                chosen.input(slider, chosen, of_it, **AT_ONCE).then(self.both, **both)
             back.click(lambda: [0] * len(sliders), None, sliders, **AT_ONCE).then(self.both, **both)
             others.click(_other_seeds, place, [place, *seeds], **AT_ONCE).then(self.both, **both)
             upload.upload(
@@ -182,12 +182,16 @@ class Page:
         look = "names" if names else "numbers"
         return kind(choices, value=0, show_label=False, visible=visible, elem_id="class", elem_classes=look)
 
-    def _epochs(self, run: int) -> gr.Slider:
-        """The slider of a run's checkpoints: the n-th of them."""
+    def _epochs_beside(self, run: int) -> gr.Slider:
+        """That of the run beside; of the only run there is it begins with another epoch than the first slider."""
+        return self._epochs(run, at=1 if len(self.names) == 1 else None)
+
+    def _epochs(self, run: int, at: int | None = None) -> gr.Slider:
+        """The slider of a run's checkpoints, at the n-th of them, or the last."""
         known = list(self.explorer.runs[run].checkpoints) if run != NOBODY else [0]
         said = " · ".join(map(str, known)) if len(known) <= 6 else f"{known[0]} … {known[-1]}"
         return gr.Slider(
-            1, max(2, len(known)), value=len(known), step=1, label=f"epochs: {said}", visible=len(known) > 1,
+            1, max(2, len(known)), value=at or len(known), step=1, label=f"epochs: {said}", visible=len(known) > 1,
             buttons=[], elem_classes="epochs",
         )  # fmt: skip
 
