@@ -155,8 +155,8 @@ class Page:
             both = {"inputs": inputs, "outputs": [shown, *slow], **AT_ONCE}
             for setting in (label, epochs, other_epochs, *seeds):
                 setting.input(self.both, **both)
-            for chosen, slider, of_it in ((run, self._epochs, epochs), (other, self._epochs_beside, other_epochs)):
-                chosen.input(slider, chosen, of_it, **AT_ONCE).then(self.both, **both)
+            for chosen, redrawn, of_it in ((run, self._epochs, epochs), (other, self._epochs_beside, other_epochs)):
+                chosen.input(redrawn, chosen, of_it, **AT_ONCE).then(self.both, **both)
             back.click(lambda: [0] * len(sliders), None, sliders, **AT_ONCE).then(self.both, **both)
             others.click(_other_seeds, place, [place, *seeds], **AT_ONCE).then(self.both, **both)
             upload.upload(
