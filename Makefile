@@ -42,7 +42,7 @@ docs-serve: docs ## the manual at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/build 8000
 
 clean: ## remove what installing and testing made; data/ and outputs/ stay
-	rm -rf .venv build dist docs/build docs/api/generated .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist docs/build docs/api/generated docs/notebooks .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:

@@ -1,5 +1,6 @@
 """How Sphinx makes the site. `make docs` builds it, without a network and with warnings as errors."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ project_copyright = f"2026 {author}"
 release = __version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx.ext.autodoc",
@@ -40,6 +41,7 @@ nitpick_ignore_regex = [
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+nb_execution_mode = "off"
 
 default_role = "py:obj"
 add_module_names = False
@@ -58,6 +60,12 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+
+
+def bring_notebooks(_app: Sphinx) -> None:
+    """Sphinx reads what lies in its folder alone."""
+    shutil.rmtree(HERE / "notebooks", ignore_errors=True)
+    shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", ignore=shutil.ignore_patterns(".*"))
 
 
 held: list[str] = []
@@ -86,6 +94,7 @@ def leave_out_long_values(_app: Sphinx, _domain: str, _type: str, content: addno
 
 def setup(app: Sphinx) -> None:
     """Sphinx's way in."""
+    app.connect("builder-inited", bring_notebooks)
     app.connect("object-description-transform", leave_out_long_values)
     app.connect("autodoc-process-docstring", hold, priority=400)
     app.connect("autodoc-process-docstring", give_back, priority=600)

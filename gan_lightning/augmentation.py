@@ -91,8 +91,8 @@ class DiffAugment(nn.Module):
 
 
 class InstanceNoise(nn.Module):
-    """x + σ ε, ε normal, of real and of generated images: Sønderby et al. 2017, section 3.4; Arjovsky & Bottou 2017,
-    section 3. Two distributions that do not meet do so under noise, and D cannot tell them apart with certainty.
+    """x + σ ε, ε normal, of real and of generated images: Sønderby et al. 2017; Arjovsky & Bottou 2017, section 3.
+    Two distributions that do not meet do so under noise, and D cannot tell them apart with certainty.
 
     Args:
         std: σ, or its schedule, such as one that ends at 0.

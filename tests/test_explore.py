@@ -2,6 +2,7 @@ import asyncio
 import importlib.util
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -15,6 +16,7 @@ import httpx
 import pytest
 import torch
 from conftest import CONDITIONAL, SHORT, Run, the_one_line, trained_once, without_model, write_checkpoint
+from markupsafe import escape
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -22,6 +24,7 @@ from torch import Tensor, nn
 
 from gan_lightning import explore, export
 from gan_lightning.drawing.latents import Latents, allowed, between, between_corners, plane
+from gan_lightning.drawing.pictures import image_of
 from gan_lightning.exploring.directions import principal_directions
 from gan_lightning.exploring.doorkeeper import Doorkeeper
 from gan_lightning.exploring.explorer import Explorer, Place
@@ -226,6 +229,32 @@ def test_an_image_of_ones_own(page: Page, monkeypatch: pytest.MonkeyPatch) -> No
         assert "This cannot be read: no BMP, GIF" in page.project(wrong, 0, 1)[0]
 
 
+@pytest.mark.parametrize("names", [[], ["T-shirt/top", "<b>coat</b>", *"cdefghij"]], ids=["numbers", "names"])
+def test_classes_are_called_by_their_names(
+    names: list[str], shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan_lightning.drawing.projection.TRIED", 9)
+    monkeypatch.setattr("gan_lightning.drawing.projection.STEPS", 1)
+    words = (*without_model(SHORT), *CONDITIONAL, "trainer.max_epochs=1")
+    checkpoint = torch.load(trained_once(shared / "conditional", *words) / "checkpoints/last.ckpt", weights_only=True)
+    checkpoint["hyper_parameters"]["class_names"] = names
+    torch.save(checkpoint, tmp_path / "named.ckpt")
+    page = Page(Explorer(find_runs([str(tmp_path / "named.ckpt")]), None, "data", []))
+
+    async def choices() -> Any:  # outside of a loop Gradio makes loops of its own
+        (choice,) = (block for block in page.blocks().blocks.values() if block.elem_id == "class")
+        return choice.choices
+
+    assert asyncio.run(choices()) == [(name, number) for number, name in enumerate(names or "0123456789")]
+    settings = settings_of(page)
+    settings[1] = 1
+    called = "&lt;b&gt;coat&lt;/b&gt;" if names else "class 1"
+    assert f">{called}, after 1 epoch, raw weights<" in page.draw(*settings)
+    image_of(page.first.draw(two_latents(page.first.artist.generator), 1)[0]).save(tmp_path / "one.png")
+    found, _, label, *_ = page.project(str(tmp_path / "one.png"), 0, 1)
+    assert f">drawn as {escape(names[label]) if names else f'class {label}'}, " in found
+
+
 def test_where_a_drag_ends_is_where_the_rest_is_drawn(page: Page) -> None:
     def event(across: float, down: float) -> gr.EventData:
         return gr.EventData(None, {"across": across, "down": down})
@@ -235,6 +264,19 @@ def test_where_a_drag_ends_is_where_the_rest_is_drawn(page: Page) -> None:
     settings = settings_of(page, **place)
     assert [shown, pad, *rest] == page.both(*settings)
     assert page.drag(event(2.0, 0.25), *settings) == [place, shown]
+
+
+@pytest.mark.usefixtures("finished")
+def test_beside_the_last_epoch_of_a_run_is_its_first_and_of_several_their_last() -> None:
+    shutil.copy("run/checkpoints/last.ckpt", "run/checkpoints/epoch_0000.ckpt")
+    shutil.copytree("run", "another")
+
+    async def sliders(*runs: str) -> list[int]:
+        blocks = Page(Explorer(find_runs(runs), None, "data", [])).blocks().blocks.values()
+        return [block.value for block in blocks if "epochs" in (getattr(block, "elem_classes", None) or [])]
+
+    assert asyncio.run(sliders("run")) == [2, 1]
+    assert asyncio.run(sliders("run", "another")) == [2, 2]
 
 
 @pytest.mark.usefixtures("finished")

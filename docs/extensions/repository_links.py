@@ -1,7 +1,8 @@
 """Links of the repository's own pages, where these are included in pages of the site.
 
 A README is written to be read where it lies: its links and images are relative to its folder. In the site the same
-link leads to the page that includes that section, to the module's place in the API, or to the file itself.
+link leads to the page that includes that section, to the module's place in the API, to the notebook's page, or to the
+file itself.
 """
 
 import re
@@ -20,7 +21,7 @@ PAGES = {
     "conf": "settings",
     "conf/README.md": "settings",
     "conf/experiment/README.md": "choosing",
-    "notebooks": "start",
+    "notebooks": "notebooks",
 }
 """Where a link to a whole page, or to a folder, leads."""
 LINK = re.compile(r"(!?)\[((?:[^][]|!\[[^]]*\]\([^)]*\))*)\]\(([^)\s:]*)\)")
@@ -39,7 +40,7 @@ def of_the_site(page: PurePosixPath, image: str, text: str, target: str) -> str:
     path, section = in_the_repository(page, target)
     if image:
         return f"![{text}](/../{path})"
-    if path in PAGES or path.startswith(("gan_lightning/", "conf/")):
+    if path in PAGES or path.startswith(("gan_lightning/", "conf/", "notebooks/")):
         return f"[{text}]({SCHEME}{path}{section})"
     return f"[{text}](/../{path})" if (ROOT / path).is_file() else text
 
@@ -66,7 +67,9 @@ class RepositoryLinks(SphinxPostTransform):
                 node["reftarget"] = self.document_of(path, section)
 
     def document_of(self, path: str, section: str) -> str:
-        """The one that has that section of a page; the module's; or that of the settings."""
+        """The one that has that section of a page; the module's; the notebook's; or that of the settings."""
+        if path.endswith(".ipynb"):
+            return path.removesuffix(".ipynb")
         if path.startswith("gan_lightning/"):
             return f"api/generated/{path.removesuffix('.py').replace('/', '.')}"
         for document, files in self.env.dependencies.items():

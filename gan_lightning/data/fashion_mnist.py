@@ -1,4 +1,6 @@
-"""FashionMNIST: Xiao et al. 2017, "Fashion-MNIST: a novel image dataset for benchmarking machine learning"."""
+"""FashionMNIST: Xiao et al. 2017, "Fashion-MNIST: a novel image dataset for benchmarking machine learning
+algorithms".
+"""
 
 from pathlib import Path
 

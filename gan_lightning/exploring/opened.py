@@ -64,7 +64,7 @@ class Opened:
             check_finite(network.state_dict(), f"{path}: {player}")
             network.requires_grad_(False)
         classes = range(self.settings["num_classes"])
-        self.artist = Artist(path, generator, self.settings["image_shape"], classes)
+        self.artist = Artist(path, generator, self.settings["image_shape"], classes, self.settings["class_names"])
         self.conditional = takes_labels(generator)
         self.discriminator: nn.Module | None = others[0] if others else None
 

@@ -131,7 +131,7 @@ class Page:
                                     visible=choosable,
                                     elem_id="other",
                                 )
-                                other_epochs = self._epochs(1 if several else NOBODY)
+                                other_epochs = self._epochs_beside(1 if several else NOBODY)
                             with gr.Column(elem_classes="card", elem_id="yours", min_width=0):
                                 gr.Markdown("### An image of yours")
                                 gr.HTML(note(ABOUT_PROJECTION))
@@ -155,8 +155,8 @@ class Page:
             both = {"inputs": inputs, "outputs": [shown, *slow], **AT_ONCE}
             for setting in (label, epochs, other_epochs, *seeds):
                 setting.input(self.both, **both)
-            for chosen, of_it in ((run, epochs), (other, other_epochs)):
-                chosen.input(self._epochs, chosen, of_it, **AT_ONCE).then(self.both, **both)
+            for chosen, redrawn, of_it in ((run, self._epochs, epochs), (other, self._epochs_beside, other_epochs)):
+                chosen.input(redrawn, chosen, of_it, **AT_ONCE).then(self.both, **both)
             back.click(lambda: [0] * len(sliders), None, sliders, **AT_ONCE).then(self.both, **both)
             others.click(_other_seeds, place, [place, *seeds], **AT_ONCE).then(self.both, **both)
             upload.upload(
@@ -177,15 +177,21 @@ class Page:
     def _classes(self, visible: bool) -> Any:
         number = self.first.settings["num_classes"]
         kind: Any = gr.Radio if number <= MOST_RADIO_BUTTONS else gr.Dropdown
-        choices = [(str(each), each) for each in range(number)]
-        return kind(choices, value=0, show_label=False, visible=visible, elem_id="class")
+        names = self.first.artist.class_names
+        choices = [(name, each) for each, name in enumerate(names or map(str, range(number)))]
+        look = "names" if names else "numbers"
+        return kind(choices, value=0, show_label=False, visible=visible, elem_id="class", elem_classes=look)
 
-    def _epochs(self, run: int) -> gr.Slider:
-        """The slider of a run's checkpoints: the n-th of them."""
+    def _epochs_beside(self, run: int) -> gr.Slider:
+        """That of the run beside; of the only run there is it begins with another epoch than the first slider."""
+        return self._epochs(run, at=1 if len(self.names) == 1 else None)
+
+    def _epochs(self, run: int, at: int | None = None) -> gr.Slider:
+        """The slider of a run's checkpoints, at the n-th of them, or the last."""
         known = list(self.explorer.runs[run].checkpoints) if run != NOBODY else [0]
         said = " · ".join(map(str, known)) if len(known) <= 6 else f"{known[0]} … {known[-1]}"
         return gr.Slider(
-            1, max(2, len(known)), value=len(known), step=1, label=f"epochs: {said}", visible=len(known) > 1,
+            1, max(2, len(known)), value=at or len(known), step=1, label=f"epochs: {said}", visible=len(known) > 1,
             buttons=[], elem_classes="epochs",
         )  # fmt: skip
 
@@ -227,7 +233,8 @@ class Page:
     def _shown(self, name: str, opened: Opened, latent: Tensor, label: int) -> Shown:
         image = opened.draw(latent, label)
         weights = "averaged" if opened.weights == "ema" else "raw"
-        caption = f"{name}after {counted(opened.epochs, 'epoch')}, {weights} weights"
+        drawn = f"{_class(opened, label)}, " if opened.conditional else ""
+        caption = f"{name}{drawn}after {counted(opened.epochs, 'epoch')}, {weights} weights"
         return Shown(
             image[0],
             caption,
@@ -289,7 +296,8 @@ class Page:
             return [note(one_line(reason)), *[gr.skip()] * (2 + self._shown_directions)]
         projection = self.explorer.project(photo, opened)
         away = difference(photo, projection.image)
-        images, captions = [photo, projection.image], ["yours", f"drawn, {away:.0f} away"]
+        drawn = f"drawn as {_class(opened, int(projection.label))}" if opened.conditional else "drawn"
+        images, captions = [photo, projection.image], ["yours", f"{drawn}, {away:.0f} away"]
         if (found := self.explorer.nearest(photo)) is not None:
             images.append(found[0][0])
             captions.append(f"training, {found[1].distances[0]:.0f} away")
@@ -311,6 +319,12 @@ def _photo(file: str, opened: Opened) -> Tensor:
         return read_image(Path(file), (channels, height, width))
     except UnreadableImageError as reason:
         raise UserError(f"This cannot be read: {reason}.") from reason
+
+
+def _class(opened: Opened, label: int) -> str:
+    """What a class is called."""
+    names = opened.artist.class_names
+    return names[label] if names else f"class {label}"
 
 
 def _other_seeds(place: dict[str, Any]) -> list[Any]:

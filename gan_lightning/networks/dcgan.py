@@ -1,4 +1,5 @@
-"""Strided convolutions, after Radford et al. 2016, "Unsupervised Representation Learning with Deep Convolutional GANs".
+"""Strided convolutions, after Radford et al. 2016, "Unsupervised Representation Learning with Deep Convolutional
+Generative Adversarial Networks".
 
 At its width of 32 it is made for a CPU: for 28 × 28 gray images G takes 2 million multiply-adds an image and D as many,
 for 32 × 32 colours 5 and 5 million. A thousand alternations of 64 images took one thread 67 and 136 s

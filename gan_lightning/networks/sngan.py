@@ -1,4 +1,5 @@
-"""Residual networks under spectral normalisation: Miyato et al. 2018, "Spectral Normalization for GANs", table 4.
+"""Residual networks under spectral normalisation: Miyato et al. 2018, "Spectral Normalization for Generative
+Adversarial Networks", table 4.
 
 Made for a GPU: for 32 × 32 colours G takes 1,600 million multiply-adds an image and D 270 million, for 28 × 28 gray
 images 1,200 and 200 million. A CPU can do with small widths: at 32 in both, G takes a sixty-fourth, D a sixteenth.

@@ -1,4 +1,6 @@
-"""Spectral normalisation of a whole network: Miyato et al. 2018, "Spectral Normalization for GANs"."""
+"""Spectral normalisation of a whole network: Miyato et al. 2018, "Spectral Normalization for Generative
+Adversarial Networks".
+"""
 
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm

@@ -222,11 +222,11 @@ def parallel_coordinates(runs: Sequence[Run], keys: Sequence[str], roles: dict[s
         ]
         by_place = dict(sorted((place, shown(value)) for place, value in zip(places, values, strict=True)))
         named = by_place if len(by_place) <= MOST_LEVELS else {end: by_place[end] for end in (min(places), max(places))}
-        free = -1.0
-        for place, text in named.items():
-            if place >= free:
-                labels.append({"axis": axis, "y": place, "text": text})
-                free = place + LABEL_HEIGHT
+        taken: list[float] = []
+        for place in sorted(named, key=lambda place: min(place, 1 - place)):  # the ends first
+            if all(abs(place - other) >= LABEL_HEIGHT for other in taken):
+                labels.append({"axis": axis, "y": place, "text": named[place]})
+                taken.append(place)
     # Those that matter are drawn last, above the others.
     points.sort(key=lambda point: list(reversed(COLOURS)).index(point["role"]))
     x = {

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,21 @@ def test_parallel_coordinates_are_to_scale_and_the_better_is_above() -> None:
     assert spec is not None
     assert places(spec, "coverage")["004"] == 1
     assert charts.parallel_coordinates(runs[:1], ["width", "lr"], roles(runs), "coverage") is None
+
+
+def test_the_ends_of_an_axis_are_labelled_whatever_is_near_them() -> None:
+    runs = [
+        replace(run, results={"fid": value})
+        for run, value in zip(some_runs(), (1.0, 1.01, 2.0, 99.0, 100.0), strict=True)
+    ]
+    spec = charts.parallel_coordinates(runs, ["width", "lr"], roles(runs), "fid")
+    assert spec is not None
+    texts = [layer["data"]["values"] for layer in spec["layer"] if layer["mark"]["type"] == "text"]
+    assert texts
+    for labels in texts:
+        assert {label["text"]: label["y"] for label in labels if label["axis"] == "fid"} == pytest.approx(
+            {"1": 1.0, "100": 0.0, "2": 1 - charts.positions([1, 2, 100])[1]}
+        )
 
 
 def test_places_on_an_axis() -> None:
