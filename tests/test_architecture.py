@@ -95,6 +95,12 @@ def test_the_loop_knows_neither_players_nor_data(file: str) -> None:
     )
 
 
+@pytest.mark.parametrize("file", within("packing/"))
+def test_packs_know_trainings_but_neither_players_nor_mathematics(file: str) -> None:
+    known = ours("packing", "loop", "schedules.py", "errors.py", "wording.py")
+    assert uses(file, "gan_lightning") == uses(file, *known)
+
+
 @pytest.mark.parametrize("file", sorted(MATHEMATICS))
 def test_the_mathematics_knows_torch_and_itself_alone(file: str) -> None:
     assert libraries(file) <= {"torch"}

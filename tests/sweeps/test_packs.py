@@ -1,0 +1,63 @@
+"""Jobs of a sweep that share a process."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SHORT, Run, the_one_line, weights
+
+from gan_lightning.cli import composed
+from gan_lightning.sweeps.kinds import kind_of
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        (["seed=1", "optimizer.lr=1e-3", "optimizer.betas=[0.9,0.999]"], True),
+        (["optimizer=goodfellow_sgd", "trainer.max_epochs=7", "callbacks.samples=null", "output_dir=elsewhere"], True),
+        (["model.discriminator.dropout=0.5", "model.generator.latent_distribution=uniform"], True),
+        (["objective.switch_epoch=null", "penalty.gamma=0.3", "gan.discriminator_clip_norm=1"], True),
+        (["penalty.gamma={_target_: gan_lightning.schedules.Cosine, first: 1.0, last: 0.1, images: 1e5}"], True),
+        (["gan.ema.half_life=1000"], False),
+        (["gan.discriminator_steps=1"], False),
+        (["dataset.batch_size=16"], False),
+        (["model.discriminator.hidden_dim=16"], False),
+        (["objective=hinge"], False),
+        (["penalty=gradient_penalty"], False),
+        (["trainer.precision=bf16-mixed"], False),
+    ],
+)
+def test_jobs_that_differ_in_numbers_alone_are_of_a_kind(words: list[str], same: bool) -> None:
+    kinds = [kind_of(composed("config", ["penalty=r1", *each])) for each in ([], words)]
+    assert (kinds[0] == kinds[1]) is same
+
+
+@pytest.mark.slow
+def test_packed_jobs_are_what_they_are_alone_also_where_one_diverges(run: Run) -> None:
+    words = (*SHORT, "-m", "seed=0,1", "optimizer.lr=1e-3,1e30", "trainer.max_epochs=2", "trainer.log_every_n_steps=1")
+    packed = ("hydra/launcher=packed", "hydra.launcher.pack=2", "hydra.launcher.n_jobs=1")
+    outcome = run(*words, *packed)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "4 jobs, 2 at a time" in outcome.stdout
+    assert "4 jobs, 2 completed, 2 diverged" in outcome.stdout
+    run(*words, "hydra/launcher=basic", "output_dir=alone")
+    for seed in (0, 1):
+        name = f"optimizer.lr-0.001+seed-{seed}"
+        own, other = (weights(f"{folder}/{name}/checkpoints/last.ckpt") for folder in ("run", "alone"))
+        for key, tensor in own.items():
+            torch.testing.assert_close(tensor, other[key], rtol=0, atol=1e-5)
+        console = Path("run", name, "console.txt").read_text()
+        assert re.findall(r"seed (\d)\b", console) == [str(seed)]
+        log = Path("run", name, "train.log").read_text()
+        assert "TensorBoard" in log or "pictures" in log
+        status = json.loads(Path("run", name, "status.json").read_text())
+        assert (status["state"], f"seed={seed}" in status["overrides"]) == ("completed", True)
+
+
+def test_a_pack_of_none(run: Run) -> None:
+    line = the_one_line(run(*SHORT, "-m", "seed=0,1", "hydra.launcher.pack=0"))
+    assert "hydra.launcher.pack must be a whole number of at least 1, or auto, not 0" in line
