@@ -214,7 +214,7 @@ def _fitting(members: list[_Member]) -> int | None:
     """How many like these can alternate as one, None for any number; if they cannot at all, a line says why."""
     pair = members[:2]
     trainings = [member.training for member in pair]
-    batches, modes = zip(*(member.asked for member in pair), strict=True)  # type: ignore[arg-type]
+    batches, modes = zip(*(member.asked for member in pair), strict=True)
     try:
         size = rehearse(
             trainings, [member.stream for member in pair], tuple(map(torch.stack, zip(*batches, strict=True))), modes[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import torch
@@ -64,7 +65,7 @@ class Stack:
             setattr(one, name, _OfAll([getattr(member, name) for member in members], weights))
         for name, dropouts in _dropouts(members).items():
             one.set_submodule(name, _DropoutOfAll(dropouts, self._random_numbers))
-        one.sample_latent = lambda number: Packed(torch.stack([member.sample_latent(number) for member in members]))
+        one.sample_latent = partial(_sample_latents, members)
         self._alternation = _bound_to(one, members[0])
 
     def alternation(self) -> Any:
@@ -118,6 +119,10 @@ def rehearse(
         for latent, state in zip(latents, states, strict=True):
             latent.set_state(state)
     return torch.cuda.max_memory_allocated(device) - before if device.type == "cuda" else 0
+
+
+def _sample_latents(members: Sequence[Any], number: int) -> Tensor:
+    return Packed(torch.stack([member.sample_latent(number) for member in members]))
 
 
 def _tensors(member: nn.Module) -> list[Tensor]:
