@@ -60,4 +60,4 @@ def test_packed_jobs_are_what_they_are_alone_also_where_one_diverges(run: Run) -
 
 def test_a_pack_of_none(run: Run) -> None:
     line = the_one_line(run(*SHORT, "-m", "seed=0,1", "hydra.launcher.pack=0"))
-    assert "hydra.launcher.pack must be a whole number of at least 1, or auto, not 0" in line
+    assert "hydra.launcher.pack must be a whole number of at least 1, not 0" in line
