@@ -1,6 +1,7 @@
 """Trainings in threads of one process: one at a time is at work, and all of them alternate at once."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
@@ -38,8 +39,8 @@ class Pack:
         self._here = threading.local()
         self._units: dict[tuple[ManualOptimization, ...], Callable[..., dict[str, Tensor]]] = {}
         self._stacks: dict[tuple[ManualOptimization, ...], Stack] = {}
-        self._most: dict[Hashable, int | None] = {}
-        """How many may alternate as one, of each kind; None for any number."""
+        self._rehearsed: dict[Hashable, tuple[int, int]] = {}
+        """Of each kind how many have rehearsed, and how many of them can alternate as one."""
 
     def stop(self) -> None:
         """Let all of them end after the training step that they are in."""
@@ -115,9 +116,10 @@ class Pack:
 
     def _united(self, kind: Hashable, members: "list[_Member]") -> "list[list[_Member]]":
         """Members that have the same objective now, in as few units as may be."""
-        if len(members) > 1 and kind not in self._most and _are_alike(members[:2]):
-            self._most[kind] = _fitting(members)
-        most = self._most.get(kind, 1) or len(members)
+        rehearsed, most = self._rehearsed.get(kind, (1, 1))
+        if len(members) > rehearsed and _are_alike(members):
+            most = _fitting(members)
+            self._rehearsed[kind] = len(members) if most > 1 else sys.maxsize, most
         return [members[first : first + most] for first in range(0, len(members), most)]
 
     def _part(self, those: list[tuple[ManualOptimization, ...]]) -> None:
@@ -210,19 +212,21 @@ def _are_alike(members: list[_Member]) -> bool:
     return len({tuple(part.shape for part in member.asked[0]) for member in members}) == 1  # type: ignore[index]
 
 
-def _fitting(members: list[_Member]) -> int | None:
-    """How many like these can alternate as one, None for any number; if they cannot at all, a line says why."""
-    pair = members[:2]
-    trainings = [member.training for member in pair]
-    batches, modes = zip(*(member.asked for member in pair), strict=True)
-    try:
-        size = rehearse(
-            trainings, [member.stream for member in pair], tuple(map(torch.stack, zip(*batches, strict=True))), modes[0]
-        )
-    except Exception as reason:
-        log.info("%s are trained one after the other, not packed: %s", counted(len(members), "job"), one_line(reason))
-        return 1
-    if not size:
-        return None
-    free, _ = torch.cuda.mem_get_info(trainings[0].device)
-    return max(1, int(len(pair) * free // size))
+def _fitting(members: list[_Member]) -> int:
+    """How many of these can alternate as one; if only one can, a line says why."""
+    number = len(members)
+    while number > 1:
+        trainings, streams = zip(*((member.training, member.stream) for member in members[:number]), strict=True)
+        batches, modes = zip(*(member.asked for member in members[:number]), strict=True)
+        try:
+            rehearse(trainings, streams, tuple(map(torch.stack, zip(*batches, strict=True))), modes[0])
+        except torch.OutOfMemoryError as reason:
+            why = one_line(reason)
+            number = (number + 1) // 2 if number > 2 else 1
+        except Exception as reason:
+            why = one_line(reason)
+            number = 1
+        else:
+            return number
+    log.info("%s are trained one after the other, not packed: %s", counted(len(members), "job"), why)
+    return number

@@ -97,28 +97,21 @@ class Stack:
 
 def rehearse(
     members: Sequence[ManualOptimization], streams: Sequence[Stream], batch: tuple[Tensor, ...], mode: Hashable
-) -> int:
+) -> None:
     """Let copies of trainings alternate as a stack, and change nothing.
 
-    Returns:
-        The bytes that this took on a GPU beside what was there; 0 on a CPU.
-
     Raises:
+        torch.OutOfMemoryError: if the GPU has no room for so many.
         Exception: what PyTorch says to an operation of which it cannot make one on the tensors of all.
     """
-    device = members[0].device
     latents = [member.randomness.latent() for member in members]
     states = [latent.get_state() for latent in latents]
     copies = [_at_rest(member) for member in members]
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
     try:
         Stack(copies, [stream.copy() for stream in streams]).alternate(batch, mode)
     finally:
         for latent, state in zip(latents, states, strict=True):
             latent.set_state(state)
-    return torch.cuda.max_memory_allocated(device) - before if device.type == "cuda" else 0
 
 
 def _sample_latents(members: Sequence[Any], number: int) -> Tensor:

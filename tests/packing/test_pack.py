@@ -162,6 +162,21 @@ def test_what_cannot_be_packed_is_trained_one_after_the_other_and_a_line_says_wh
     assert_as_alone(made, make, [0, 1])
 
 
+def test_what_does_not_fit_into_the_memory_is_halved(sizes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    def rehearsal(members: Any, *_: object) -> None:
+        if len(members) > 2:
+            raise torch.OutOfMemoryError
+
+    def make(seed: int) -> GAN:
+        return gan(seed, Hinge())
+
+    made: dict[int, GAN] = {}
+    monkeypatch.setattr(pack, "rehearse", rehearsal)
+    in_a_pack(*(partial(train, made, seed, make, epochs=1) for seed in range(4)))
+    assert sizes == [2, 2]
+    assert_as_alone(made, make, [0, 1, 2, 3], epochs=1)
+
+
 def test_an_alternation_that_fails_fails_for_all_of_its_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("the device is gone")
@@ -173,7 +188,7 @@ def test_an_alternation_that_fails_fails_for_all_of_its_stack(monkeypatch: pytes
 
     failed: list[int] = []
     monkeypatch.setattr(Stack, "alternate", broken)
-    monkeypatch.setattr(pack, "rehearse", lambda *_: 0)
+    monkeypatch.setattr(pack, "rehearse", lambda *_: None)
     in_a_pack(*(partial(fails, seed) for seed in range(2)))
     assert sorted(failed) == [0, 1]
 

@@ -199,7 +199,7 @@ def test_a_rehearsal_changes_nothing() -> None:
     case = CASES["other dropouts"]
     members, streams = zip(*(made(case, member) for member in range(MEMBERS)), strict=True)
     (batch,) = batches(case, 1)
-    assert rehearse(members, streams, batch, members[0].objective) == 0  # bytes of a GPU
+    rehearse(members, streams, batch, members[0].objective)
     for member, gan in enumerate(members):
         other, stream = made(case, member)
         assert_equal(gan, other, atol=0)
