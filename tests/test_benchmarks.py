@@ -332,3 +332,27 @@ def test_the_first_step_of_own_images(tmp_path: Path, script: Script) -> None:
     rows = re.findall(r"^\| (.+) \| ([\d.]+) \| [\d.]+ \| ([\d.]+) \| ([\d.]+) \|$", done.stdout, re.MULTILINE)
     assert [row[0] for row in rows] == ["first time", "second time", "1 % changed", "without"]
     assert len(list((tmp_path / "of mine").rglob("*.jpg"))) == 120
+
+
+def test_the_table_of_members_alone_and_packed(script: Script) -> None:
+    default = torch.get_default_dtype()
+    outcome = script("packed_equality.py", "--alternations", "1")
+    torch.set_default_dtype(default)
+    rows = [line.strip("| ").split(" | ") for line in outcome.stdout.splitlines()[2:]]
+    assert len(rows) == 9
+    for _, float64, float32, bf16, moved in rows:
+        assert float(float64) < 1e-12
+        assert float(float32) < 1e-4
+        assert 0 < float(bf16) < 3 * float(moved)
+        assert float(moved) > 0
+
+
+@leaves_its_end_to_close
+@pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
+def test_the_table_of_packs(script: Script) -> None:
+    words = ["--precision", "32-true", "--processes", "1", "--packs", "2", "--alternations", "1", "--rounds", "1"]
+    outcome = script("packed.py", *words)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert re.search(r"^\| 32-true \| 1 \| 2 \| [\d.]+ \| [\d.]+ \|$", outcome.stdout, re.M)
+    assert re.search(r"^\(a\) plain loop: [\d.]+ trials an hour$", outcome.stdout, re.M)
