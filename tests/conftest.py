@@ -134,8 +134,9 @@ def settings_parsed_once() -> Iterator[None]:
     load = OmegaConf.load
 
     def load_once(file: Any) -> Any:
-        if not isinstance(file, TextIOBase):  # by its path: not one of those
-            return load(file)
+        if not isinstance(file, TextIOBase):
+            with Path(file).absolute().open(encoding="utf-8") as opened:
+                return load_once(opened)
         text = file.read()
         if text not in parsed:
             file.seek(0)
