@@ -80,7 +80,10 @@ def test_every_command_runs_in_the_order_given(run: Run, data_dir: Path, monkeyp
             continue  # in tests/test_extending.py
         words = shlex.split(command)
         if words[0] == "make":
-            assert words[1] in ("train", "test")  # of which test_make_trains runs one, and the other runs these very tests
+            assert words[1] in (
+                "train",
+                "test",
+            )  # of which test_make_trains runs one, and the other runs these very tests
             continue
         if words[:2] == ["tensorboard", "--logdir"]:
             assert list(Path(words[2]).rglob("events.out.tfevents*"))
