@@ -60,7 +60,7 @@ leaves_its_end_to_close = pytest.mark.filterwarnings("ignore::pytest.PytestUnrai
 """What measures other processes is one that ends when it has measured, and closes nothing before."""
 
 
-UNDRAWN = [f"~callbacks.{name}" for name in DRAWS]
+UNDRAWN = [f"callbacks.{name}=null" for name in DRAWS]
 """For trainings in processes of their own."""
 
 
@@ -139,10 +139,11 @@ def test_without_a_gpu_the_speed_on_one_is_refused(script: Script) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_the_table_of_objectives(tmp_path: Path, classifiers: Path, script: Script) -> None:
     few = options(
         "trainer.limit_train_batches=1", "trainer.accelerator=cpu", f"data_dir={classifiers}",
-        "callbacks.evaluation.num_samples=300", "callbacks.loss_curves=null", "callbacks.real_and_fake=null",
+        "callbacks.evaluation.num_samples=300", *UNDRAWN,
     )  # fmt: skip
     done = script("objectives.py", "wasserstein", "--epochs=1", "--seeds=1", f"--folder={tmp_path}", *few)
     assert done.exit_code == 0, done.stderr
@@ -152,10 +153,11 @@ def test_the_table_of_objectives(tmp_path: Path, classifiers: Path, script: Scri
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_the_table_of_ingredients(tmp_path: Path, classifiers: Path, script: Script) -> None:
     few = options(
         "dataset=mnist5k", "trainer.limit_train_batches=1", "trainer.accelerator=cpu", f"data_dir={classifiers}",
-        "callbacks.evaluation.num_samples=300", "callbacks.loss_curves=null", "callbacks.real_and_fake=null",
+        "callbacks.evaluation.num_samples=300", *UNDRAWN,
     )  # fmt: skip
     words = ["no penalty", "no labels", "--epochs=1", "--seeds=2", f"--folder={tmp_path}", *few]
     done = script("ablation.py", *words)
