@@ -1,5 +1,6 @@
 """Small data sets in the real file formats, the entry points run in this process, and what all tests share."""
 
+import gc
 import hashlib
 import json
 import logging
@@ -13,6 +14,8 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager
+from copy import deepcopy
+from io import TextIOBase
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -22,6 +25,7 @@ import pytest
 import torch
 from filelock import FileLock
 from matplotlib.figure import Figure
+from omegaconf import OmegaConf
 from selenium import webdriver
 from torch import Tensor, nn
 from torchvision import datasets
@@ -99,6 +103,15 @@ def logging_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def imports_are_no_garbage() -> Iterator[None]:
+    """What is imported stays; looking through it for garbage again and again would take a seventh of the time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
 def digits_read_once() -> Iterator[None]:
     """The 5,000 digits are a compressed table, which takes a tenth of a second to read."""
     read: dict[bool, tuple[Tensor, Tensor]] = {}
@@ -111,6 +124,27 @@ def digits_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MNIST5k, "load", load_once)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def settings_parsed_once() -> Iterator[None]:
+    """Every command composes its settings of twenty files, twice, and what parses them is written in Python."""
+    parsed: dict[str, Any] = {}
+    load = OmegaConf.load
+
+    def load_once(file: Any) -> Any:
+        if not isinstance(file, TextIOBase):
+            with Path(file).absolute().open(encoding="utf-8") as opened:
+                return load_once(opened)
+        text = file.read()
+        if text not in parsed:
+            file.seek(0)
+            parsed[text] = load(file)
+        return deepcopy(parsed[text])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", load_once)
         yield
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import SHORT, Outcome, trained_once
+from conftest import DRAWS, SHORT, Outcome, trained_once
 from PIL import Image
+from torch.utils.benchmark import Timer
 from torch.utils.tensorboard import SummaryWriter
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -59,6 +60,10 @@ leaves_its_end_to_close = pytest.mark.filterwarnings("ignore::pytest.PytestUnrai
 """What measures other processes is one that ends when it has measured, and closes nothing before."""
 
 
+UNDRAWN = [f"callbacks.{name}=null" for name in DRAWS]
+"""For trainings in processes of their own."""
+
+
 def options(*words: str) -> list[str]:
     return [f"--option={word}" for word in words]
 
@@ -97,10 +102,10 @@ def test_bad_input(word: str, right: str, script: Script) -> None:
 
 @leaves_its_end_to_close
 @pytest.mark.slow
-@pytest.mark.usefixtures("undrawn")
-def test_the_speed_of_all_contenders(tmp_path: Path, script: Script) -> None:
+def test_the_speed_of_all_contenders(tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Timer, "blocked_autorange", lambda timer, min_run_time: timer.timeit(1))
     few = options(
-        "model.generator.hidden_dims=[16]", "callbacks.samples.num_samples=4", "trainer.limit_train_batches=3"
+        "model.generator.hidden_dims=[16]", "callbacks.samples.num_samples=4", "trainer.limit_train_batches=3", *UNDRAWN
     )
     words = ["--rounds=2", "--block=2", "--epochs=2", "--precision=32-true", f"--traces={tmp_path}", *few]
     done = script("speed.py", *words)
@@ -120,7 +125,7 @@ def test_the_speed_of_all_contenders(tmp_path: Path, script: Script) -> None:
 def test_the_speed_of_larger_networks(tmp_path: Path) -> None:
     speed = importlib.import_module("speed")
     speed.write_images(tmp_path)
-    arguments = Namespace(device="cpu", block=1, rounds=1, option=["model.width=2"])
+    arguments = Namespace(device="cpu", block=1, rounds=1, option=["model.width=2", *UNDRAWN])
     line = speed.dcgan(tmp_path, arguments, "32-true")
     assert re.search(r"ms an alternation, [\d,]+ images/s through the discriminator", line)
 
@@ -134,10 +139,11 @@ def test_without_a_gpu_the_speed_on_one_is_refused(script: Script) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_the_table_of_objectives(tmp_path: Path, classifiers: Path, script: Script) -> None:
     few = options(
         "trainer.limit_train_batches=1", "trainer.accelerator=cpu", f"data_dir={classifiers}",
-        "callbacks.evaluation.num_samples=300", "callbacks.loss_curves=null", "callbacks.real_and_fake=null",
+        "callbacks.evaluation.num_samples=300", *UNDRAWN,
     )  # fmt: skip
     done = script("objectives.py", "wasserstein", "--epochs=1", "--seeds=1", f"--folder={tmp_path}", *few)
     assert done.exit_code == 0, done.stderr
@@ -147,10 +153,11 @@ def test_the_table_of_objectives(tmp_path: Path, classifiers: Path, script: Scri
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_the_table_of_ingredients(tmp_path: Path, classifiers: Path, script: Script) -> None:
     few = options(
         "dataset=mnist5k", "trainer.limit_train_batches=1", "trainer.accelerator=cpu", f"data_dir={classifiers}",
-        "callbacks.evaluation.num_samples=300", "callbacks.loss_curves=null", "callbacks.real_and_fake=null",
+        "callbacks.evaluation.num_samples=300", *UNDRAWN,
     )  # fmt: skip
     words = ["no penalty", "no labels", "--epochs=1", "--seeds=2", f"--folder={tmp_path}", *few]
     done = script("ablation.py", *words)

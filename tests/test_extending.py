@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Outcome, Run, the_one_line, weights
+from conftest import DRAWS, Outcome, Run, the_one_line, weights
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text() + (ROOT / "conf" / "README.md").read_text()
-FEW = ("trainer.max_epochs=1", "trainer.limit_train_batches=3", "trainer.accelerator=cpu")
+FEW = (
+    *("trainer.max_epochs=1", "trainer.limit_train_batches=3", "trainer.accelerator=cpu"),
+    *(f"callbacks.{name}=null" for name in DRAWS),
+)
 
 
 def write_examples(folder: Path) -> None:

@@ -8,7 +8,7 @@ import json
 import pickle
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from gan_lightning.loading import trained_generator
 from gan_lightning.loop.checkpoint_schema import check_to_go_on
 from gan_lightning.mistakes import user_mistakes
 from gan_lightning.networks import dcgan, mlp, r3gan, sngan
+from gan_lightning.reports import runs
 from gan_lightning.reports.event_files import read_events
 from gan_lightning.reports.runs import find_runs
 from gan_lightning.settings import hyperparameters, read_settings
@@ -280,8 +281,11 @@ def test_config(whole: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "read"), [("metrics.json", read_results), ("status.json", read_status), ("jobs.json", None)]
 )
-def test_what_a_run_says_of_itself(name: str, read: Callable[[Path], Any] | None, whole: Path, tmp_path: Path) -> None:
+def test_what_a_run_says_of_itself(
+    name: str, read: Callable[[Path], Any] | None, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A report of it, and of a good run beside it, comes to an end, and the good one is in it."""
+    monkeypatch.setattr(runs, "read_settings", cache(read_settings))  # always the same, and most of the time
     for job in ("good", "bad"):
         (tmp_path / job).mkdir()
         (tmp_path / job / "config.yaml").write_bytes((whole / "config.yaml").read_bytes())
@@ -296,9 +300,9 @@ def test_what_a_run_says_of_itself(name: str, read: Callable[[Path], Any] | None
         if read is not None:
             with one_clear_error():
                 read(path.parent)
-        runs, left_out = find_runs([str(tmp_path)])
-        assert "good" in [run.folder.name for run in runs]
-        assert len(runs) + len(left_out) == 2
+        found, left_out = find_runs([str(tmp_path)])
+        assert "good" in [run.folder.name for run in found]
+        assert len(found) + len(left_out) == 2
         assert all("\n" not in line for line in left_out)
 
     check()

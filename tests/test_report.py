@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from contextlib import chdir
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -36,17 +37,31 @@ def report_of(run: Run) -> Run:
     return lambda *words: run(*words, entry_point=report)
 
 
-@pytest.fixture
-def sweep(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep's folder: five runs with results, of which one diverged, one at work, one that failed at once."""
-    for (rate, seed), distance in DISTANCES.items():
-        make_run(f"sweep/lr-{rate}+seed-{seed}", rate, seed, results={"frechet_distance": distance, "coverage": 0.5})
-    make_run("sweep/lr-1e-3+seed-1", "1e-3", 1, state="running")
-    failed = Path("sweep/lr--1+seed-0")
-    failed.mkdir()
-    (failed / "status.json").write_text('{"state": "failed", "error": "optimizer.lr <must> be a number"}')
-    (failed / "traceback.txt").write_text("Traceback: line 1")
-    return Path("sweep")
+    with chdir(tmp_path_factory.mktemp("made_once")):
+        for (rate, seed), distance in DISTANCES.items():
+            results = {"frechet_distance": distance, "coverage": 0.5}
+            make_run(f"sweep/lr-{rate}+seed-{seed}", rate, seed, results=results)
+        make_run("sweep/lr-1e-3+seed-1", "1e-3", 1, state="running")
+        failed = Path("sweep/lr--1+seed-0")
+        failed.mkdir()
+        (failed / "status.json").write_text('{"state": "failed", "error": "optimizer.lr <must> be a number"}')
+        (failed / "traceback.txt").write_text("Traceback: line 1")
+        return Path("sweep").resolve()
+
+
+@pytest.fixture
+def drawn_sweep(made_once: Path, run: Run) -> Path:
+    """A copy of it in the folder `sweep`, which the test may change, and of which a report is drawn."""
+    return shutil.copytree(made_once, Path("sweep"))
+
+
+@pytest.fixture
+def sweep(drawn_sweep: Path, undrawn: None) -> Path:
+    """The same, of which a report has no figures, which are most of its time."""
+    return drawn_sweep
 
 
 def make_run(folder: str, rate: str, seed: int, results: dict | None = None, state: str = "completed") -> None:
@@ -228,16 +243,16 @@ def test_a_strangers_words_are_neither_html_nor_formulas(sweep: Path, report_of:
 
 
 @pytest.mark.slow
-def test_it_writes_tables_pictures_and_a_page(sweep: Path, report_of: Run) -> None:
+def test_it_writes_tables_pictures_and_a_page(drawn_sweep: Path, report_of: Run) -> None:
     outcome = report_of("sweep=sweep")
     assert outcome.exit_code == 0, outcome.stderr
-    with (sweep / "report" / "results.csv").open(newline="") as file:
+    with (drawn_sweep / "report" / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(DISTANCES) + 2
     assert [row["frechet_distance"] for row in rows][:4] == ["3.0", "5.0", "20.0", "100.0"]
     assert {row["state"] for row in rows} == {"completed", "failed", "interrupted"}
     assert [row["optimizer.lr"] for row in rows][:4] == ["0.0001", "0.0001", "1e-05", "0.001"]
-    table = (sweep / "report" / "table.md").read_text().splitlines()
+    table = (drawn_sweep / "report" / "table.md").read_text().splitlines()
     assert [row["trial"] for row in rows][:2] == ["001", "002"]
     assert table[0] == "| trials | frechet_distance | optimizer.lr | seeds | state |"
     assert table[2] == "| 001, 002 | 4 ± 1.4 | 0.0001 | 0, 1 | completed |"
@@ -246,7 +261,7 @@ def test_it_writes_tables_pictures_and_a_page(sweep: Path, report_of: Run) -> No
     for line in table:
         assert line in outcome.stdout
     for picture in ("effect_of_optimizer.lr", "loss_generator", "evaluation_frechet_distance", "best_and_worst"):
-        with Image.open(sweep / "report" / f"{picture}.png") as opened:
+        with Image.open(drawn_sweep / "report" / f"{picture}.png") as opened:
             assert opened.size[0] > 300
 
 

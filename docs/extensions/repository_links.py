@@ -73,8 +73,8 @@ class RepositoryLinks(SphinxPostTransform):
         if path.startswith("gan_lightning/"):
             return f"api/generated/{path.removesuffix('.py').replace('/', '.')}"
         for document, files in self.env.dependencies.items():
-            names = {(Path(self.env.srcdir) / file).resolve() for file in files} if section else ()
-            if ROOT / path in names and section in self.env.metadata[document].get("myst_slugs", {}):
+            has_section = section in self.env.metadata[document].get("myst_slugs", {})
+            if has_section and ROOT / path in {(Path(self.env.srcdir) / file).resolve() for file in files}:
                 return document
         return PAGES.get(path, PAGES["conf"])
 

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -178,9 +179,10 @@ def _rounded(number: float) -> float | None:
     return float(f"{number:.5g}") if math.isfinite(number) else None
 
 
+@cache  # it takes a second to put together
 def _library() -> Markup:
     """Vega-Lite, with Vega and what puts both on a page, as a script."""
-    from vl_convert import javascript_bundle  # here, because it takes two seconds to put together
+    from vl_convert import javascript_bundle  # here, because the rest of the package does without
 
     return Markup(javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", r"<\/script"))  # noqa: S704  # a library's
 

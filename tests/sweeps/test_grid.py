@@ -384,18 +384,27 @@ def until(true: object, seconds: float = 120) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("finished_sweep")
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"),
-        ("hydra/launcher=ray",),
-    ],
-    ids=["submitit", "ray"],
-)
-def test_launchers_for_clusters_run_the_same_jobs(words: tuple[str, ...], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gan_lightning.train", *SHORT, "-m", "seed=0,1", "trainer.max_epochs=1"]
-    done = subprocess.run([*command, "output_dir=there", *words], cwd=tmp_path, capture_output=True, text=True)
+def test_jobs_of_slurm_are_the_same(run: Run) -> None:
+    outcome = run(*ONE_EPOCH, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10")
+    assert outcome.exit_code == 0, outcome.stdout + outcome.stderr
+    assert_same_jobs()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished_sweep")
+def test_jobs_of_ray_are_the_same(tmp_path: Path) -> None:
+    one_worker = [f"+hydra.launcher.ray.init.{word}" for word in ("num_cpus=1", "include_dashboard=false")]
+    command = [sys.executable, "-m", "gan_lightning.train", *ONE_EPOCH, "hydra/launcher=ray", *one_worker]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert_same_jobs()
+
+
+ONE_EPOCH = (*SHORT, "-m", "seed=0,1", "trainer.max_epochs=1", "output_dir=there")
+
+
+def assert_same_jobs() -> None:
+    """As those of the finished sweep, which ran here."""
     for seed in (0, 1):
         assert json.loads(Path(f"there/seed-{seed}/status.json").read_text())["state"] == "completed"
         assert_same_weights(*(weights(f"{one}/seed-{seed}/checkpoints/last.ckpt") for one in ("there", "run")))
