@@ -1,7 +1,7 @@
 """How far members of a pack are from the same trainings alone: `python benchmarks/packed_equality.py`.
 
-Four small trainings of other seeds, learning rates, dropouts and strengths of the penalty take a hundred alternations, as
-one and one after the other. A cell is the largest difference between any of their weights; beside it how far weights
+Four small trainings of other seeds, learning rates, dropouts and strengths of the penalty take a hundred alternations,
+as one and one after the other. A cell is the largest difference between any of their weights; beside it how far weights
 moved. Adam makes a whole step of a rounding error where a gradient is zero: so the biases that an objective of
 differences, or batch normalisation, does not feel are left out.
 """
