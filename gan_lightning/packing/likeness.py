@@ -3,9 +3,11 @@
 import io
 import pickle
 from collections.abc import Hashable
+from hashlib import sha256
 from itertools import chain
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
+from uuid import uuid4
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +60,7 @@ def parts_of(training: nn.Module) -> list[Any]:
 
 
 def described(value: Any) -> bytes:
-    """What a thing is made of: of two that do the same the same, and of one that cannot be looked into its own.
+    """What a thing is made of: of two that do the same the same, and of what cannot be looked into each time other bytes.
 
     Numbers, words, containers and objects of these are told by what they are, and so are tensors and arrays; functions,
     and weights that no training's optimizer knows, by which they are.
@@ -69,8 +71,8 @@ def described(value: Any) -> bytes:
     try:
         describer.dump(value)
     except Exception:
-        return str(id(value)).encode()
-    return written.getvalue()
+        return uuid4().bytes
+    return sha256(written.getvalue()).digest()
 
 
 class _Describer(pickle.Pickler):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -345,3 +346,4 @@ def test_trainings_are_alike_where_all_that_their_networks_hold_is(one: Any, oth
         return kind_of(made(Case(lambda shape, member: (mlps(shape, member)[0], Scaled(shape, scale))), 0)[0])
 
     assert kind(one) == kind(deepcopy(one)) != kind(other)
+    assert kind([one, Lock()]) != kind([one, Lock()])  # into which nobody can look
