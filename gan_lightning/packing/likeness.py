@@ -60,7 +60,7 @@ def parts_of(training: nn.Module) -> list[Any]:
 
 
 def described(value: Any) -> bytes:
-    """What a thing is made of: of two that do the same the same, and of what cannot be looked into each time other bytes.
+    """What a thing is made of: of two that do the same the same; of what cannot be looked into, other bytes each time.
 
     Numbers, words, containers and objects of these are told by what they are, and so are tensors and arrays; functions,
     and weights that no training's optimizer knows, by which they are.
