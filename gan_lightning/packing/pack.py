@@ -13,7 +13,8 @@ from torch import Tensor
 from gan_lightning.errors import one_line
 from gan_lightning.loop.company import COMPANY
 from gan_lightning.loop.manual_optimization import ManualOptimization
-from gan_lightning.packing.stack import Stack, kind_of, rehearse
+from gan_lightning.packing.likeness import described, kind_of, parts_of
+from gan_lightning.packing.stack import Stack, rehearse
 from gan_lightning.packing.streams import Stream
 from gan_lightning.wording import counted
 
@@ -70,32 +71,47 @@ class Pack:
         try:
             member.work()
         finally:
-            member.leave()
             following = self._after(member)
-            self._members.remove(member)
-            self._part([members for members in self._units if member.training in members])
-            if following is not member:
-                following.turn.release()
+            try:  # whatever fails now, such as a GPU that is gone, the others are not to wait for ever
+                member.leave()
+                self._part([members for members in self._units if member.training in members])
+            finally:
+                self._members.remove(member)
+                if following is not member:
+                    following.turn.release()
 
     def alternate(self, training: ManualOptimization, batch: Batch, mode: Hashable) -> dict[str, Tensor]:
         """What the alternation of a training gives, once all others are about to alternate, too."""
         member: _Member = self._here.member
-        if member.training is not training:
-            self._part([members for members in self._units if member.training in members])
-            member.training, member.kind = training, kind_of(training)
+        self._look_at(member, training)
         member.asked = batch, mode
         while member.answer is None:
             member.leave()
-            if all(other.asked is not None for other in self._members):
-                self._answer()
-            elif (following := self._after(member)) is not member:
-                following.turn.release()
-                member.turn.acquire()
-            member.enter()
+            try:
+                if all(other.asked is not None for other in self._members):
+                    self._answer()
+                elif (following := self._after(member)) is not member:
+                    following.turn.release()
+                    member.turn.acquire()
+            finally:
+                member.enter()
         answer, member.answer = member.answer, None
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def _look_at(self, member: "_Member", training: ManualOptimization) -> None:
+        """See what kind its training is of: another one than before, or one that a callback has changed meanwhile."""
+        is_other, step = member.training is not training, training.trainer.global_step
+        if not is_other and step == member.step:  # nothing has been done since but to alternate
+            return
+        member.step, before, member.parts = step, member.parts, parts_of(training)
+        units = [members for members in self._units if member.training in members]
+        whole = all(stack.is_whole() for members in units if (stack := self._stacks.get(members)) is not None)
+        if is_other or not whole or not _are_the_same(before, member.parts):
+            self._part(units)
+            member.training, member.kind = training, kind_of(training)
+            member.by_itself = set() if is_other else member.by_itself
 
     def _after(self, member: "_Member") -> "_Member":
         """Whose turn it is next: someone who can go on, or anyone if all are about to alternate."""
@@ -107,7 +123,9 @@ class Pack:
         """Let all alternate, those as one that can."""
         kinds: dict[Hashable, list[_Member]] = {}
         for member in self._members:
-            kinds.setdefault((member.kind, _kind(member.asked[1])), []).append(member)  # type: ignore[index]
+            _, mode = member.asked  # type: ignore[misc]
+            kind = member if type(mode) in member.by_itself else (member.kind, described(mode))
+            kinds.setdefault(kind, []).append(member)
         units = [unit for kind, members in kinds.items() for unit in self._united(kind, members)]
         trainings = {tuple(member.training for member in unit) for unit in units}
         self._part([members for members in self._units if members not in trainings])
@@ -119,6 +137,9 @@ class Pack:
         rehearsed, most = self._rehearsed.get(kind, (1, 1))
         if len(members) > rehearsed and _are_alike(members):
             most = _fitting(members)
+            if most == 1:
+                for member in members:
+                    member.by_itself.add(type(member.asked[1]))  # type: ignore[index]
             self._rehearsed[kind] = len(members) if most > 1 else sys.maxsize, most
         return [members[first : first + most] for first in range(0, len(members), most)]
 
@@ -132,7 +153,14 @@ class Pack:
         """Give each of these what its alternation gives."""
         trainings = tuple(member.training for member in unit)
         if trainings not in self._units:
-            self._units[trainings] = self._unit(unit)
+            try:
+                self._units[trainings] = self._unit(unit)
+            except Exception as reason:  # it is not what it was in the rehearsal
+                _say_why(unit, reason)
+                for member in unit:
+                    member.by_itself.add(type(member.asked[1]))  # type: ignore[index]
+                    self._alternate_by_itself(member, member.training.eager_alternation)
+                return
         if not _are_alike(unit):  # such as at the end of an epoch that another one is not at
             for member in unit:
                 self._alternate_by_itself(member, member.training.eager_alternation)
@@ -160,8 +188,11 @@ class Pack:
     def _alternate_by_itself(member: "_Member", alternation: Callable[..., dict[str, Tensor]]) -> None:
         batch, mode = member.take()
         try:
-            with member.stream:
+            member.enter()
+            try:
                 member.answer = alternation(batch, mode)
+            finally:
+                member.leave()
         except Exception as reason:
             member.answer = reason
 
@@ -176,6 +207,10 @@ class _Member:
 
     training: Any = None
     kind: Hashable = None
+    step = -1
+    parts: list[Any] = []  # noqa: RUF012  # none is changed
+    by_itself: set[type] = set()  # noqa: RUF012
+    """Modes in which it alternates alone, because what it does cannot be done for several at once."""
     asked: tuple[Batch, Any] | None = None
     """What it is about to alternate on."""
     answer: dict[str, Tensor] | Exception | None = None
@@ -202,9 +237,8 @@ class _Member:
         self._surroundings.__exit__(None, None, None)
 
 
-def _kind(mode: Any) -> Hashable:
-    """What tells an objective from others that are made of other settings."""
-    return type(mode), repr(sorted(vars(mode).items()))
+def _are_the_same(parts: list[Any], others: list[Any]) -> bool:
+    return len(parts) == len(others) and all(one is other for one, other in zip(parts, others, strict=True))
 
 
 def _are_alike(members: list[_Member]) -> bool:
@@ -220,13 +254,16 @@ def _fitting(members: list[_Member]) -> int:
         batches, modes = zip(*(member.asked for member in members[:number]), strict=True)
         try:
             rehearse(trainings, streams, tuple(map(torch.stack, zip(*batches, strict=True))), modes[0])
+            return number
         except torch.OutOfMemoryError as reason:
-            why = one_line(reason)
+            why: Exception = reason
             number = (number + 1) // 2 if number > 2 else 1
         except Exception as reason:
-            why = one_line(reason)
+            why = reason
             number = 1
-        else:
-            return number
-    log.info("%s are trained one after the other, not packed: %s", counted(len(members), "job"), why)
+    _say_why(members, why)
     return number
+
+
+def _say_why(members: list[_Member], reason: Exception) -> None:
+    log.info("%s are trained one after the other, not packed: %s", counted(len(members), "job"), one_line(reason))

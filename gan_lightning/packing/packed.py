@@ -7,7 +7,8 @@ and their gradients are those of a training alone, with N times the work in each
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
@@ -85,35 +86,51 @@ class OwnRandomNumbers(TorchDispatchMode):
 
     Args:
         streams: one of each training.
+
+    Raises:
+        RuntimeError: as something draws for all of them from a generator of its own, which then gives all the same.
     """
 
     def __init__(self, streams: Sequence[Stream]) -> None:
         super().__init__()
         self._streams = streams
-        self._drawing = False
+        self._member: int | None = None
 
-    def of_each(self, draw: Callable[[int], Any]) -> Any:
-        """What is drawn for each training from its own stream, all stacked; given its place in the pack."""
-        results = []
-        self._drawing = True
-        for member, stream in enumerate(self._streams):
-            with stream:
-                results.append(draw(member))
-        self._drawing = False
-        return tree_map(lambda *parts: Packed(torch.stack(parts)), *results)
+    @contextmanager
+    def of(self, member: int) -> Iterator[None]:
+        """While one training, told by its place in the pack, does something by itself."""
+        self._member = member
+        try:
+            yield
+        finally:
+            self._member = None
+
+    def of_each(self, draw: Callable[[int], Tensor]) -> Packed:
+        """What each training draws by itself, given its place in the pack, all stacked."""
+        drawn = []
+        for member in range(len(self._streams)):
+            with self.of(member):
+                drawn.append(draw(member))
+        return Packed(torch.stack(drawn))
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         is_random = torch.Tag.nondeterministic_seeded in operation.tags
-        # What is given a generator, as latents are, is told whose numbers to draw.
-        if self._drawing or not is_random or kwargs.get("generator") is not None:
+        has_generator = kwargs.get("generator") is not None
+        if not is_random or (has_generator and self._member is not None):
             return operation(*args, **kwargs)
-
-        def draw(member: int) -> Any:
+        if has_generator:
+            raise RuntimeError("a network or a loss draws from a random number generator of its own")
+        if self._member is not None:
+            with self._streams[self._member]:
+                return operation(*args, **kwargs)
+        results = []
+        for member, stream in enumerate(self._streams):
             own_args, own_kwargs = tree_map(
-                lambda leaf: leaf.stacked[member] if isinstance(leaf, Packed) else leaf, (args, kwargs)
+                lambda leaf, member=member: leaf.stacked[member] if isinstance(leaf, Packed) else leaf, (args, kwargs)
             )
-            return operation(*own_args, **own_kwargs)
-
-        drawn = self.of_each(draw)
-        return args[0] if operation._schema.is_mutable else drawn
+            with stream:
+                results.append(operation(*own_args, **own_kwargs))
+        if operation._schema.is_mutable:
+            return args[0]
+        return tree_map(lambda *parts: Packed(torch.stack(parts)), *results)

@@ -1,38 +1,21 @@
 """Trainings whose weights lie in one place, and that alternate as one."""
 
-from collections.abc import Hashable, Sequence
+import random
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
-from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gan_lightning.loop.cuda_graph import Graphed
 from gan_lightning.loop.manual_optimization import ManualOptimization
+from gan_lightning.packing.likeness import described, states_of, tensors_of
 from gan_lightning.packing.packed import OwnRandomNumbers, Packed
 from gan_lightning.packing.streams import Stream
 from gan_lightning.schedules import ScheduledOptimizer
-
-OWN = {"latent_distribution", "half_life", "source"}
-"""Settings of modules that may differ: each member draws its latents itself, and lets its tensors follow the rest."""
-
-
-def kind_of(training: nn.Module) -> Hashable:
-    """What is the same of trainings that can be members of a stack, as far as their modules say it."""
-    modules = [
-        (name, type(module).__name__, *sorted(_settings(module).items()))
-        for name, module in training.named_modules()
-        if name
-    ]
-    return repr([modules, [(tensor.shape, tensor.dtype, tensor.requires_grad) for tensor in _tensors(training)]])
-
-
-def _settings(module: nn.Module) -> dict[str, Any]:
-    """The numbers, words and truth values that what a module does may depend on."""
-    own = OWN | {"p"} if isinstance(module, nn.Dropout) else OWN
-    simple = {key: value for key, value in vars(module).items() if isinstance(value, int | float | str | tuple)}
-    return {key: value for key, value in simple.items() if not key.startswith("_") and key not in own}
 
 
 class Stack:
@@ -42,7 +25,7 @@ class Stack:
     memory of its tensors is a part of the stack's, until :meth:`part` gives it back.
 
     Args:
-        members: of one :func:`kind_of`, on one device.
+        members: of one :func:`gan_lightning.packing.likeness.kind_of`, on one device.
         streams: of each, what it draws from torch's global generators.
     """
 
@@ -50,11 +33,13 @@ class Stack:
         self.members = members
         self._streams = streams
         self._random_numbers = OwnRandomNumbers(streams)
+        self._places: list[tuple[Tensor, Tensor]] = []
         packed: dict[int, Tensor] = {}
-        for of_all in zip(*map(_tensors, members), strict=True):
+        for of_all in zip(*map(tensors_of, members), strict=True):
             stacked = torch.stack([tensor.detach() for tensor in of_all])
             for tensor, own in zip(of_all, stacked, strict=True):
                 tensor.data = own
+                self._places.append((tensor, own))
             first, together = of_all[0], Packed(stacked)
             is_weight = isinstance(first, nn.Parameter)
             packed[id(first)] = nn.Parameter(together, first.requires_grad) if is_weight else together
@@ -62,10 +47,12 @@ class Stack:
         one = _twin(members[0], packed)
         for name, optimizer in _optimizers(members[0]).items():
             weights = [packed[id(weight)] for weight in optimizer.parameters]
-            setattr(one, name, _OfAll([getattr(member, name) for member in members], weights))
+            setattr(one, name, _OfAll([getattr(member, name) for member in members], weights, self._random_numbers))
         for name, dropouts in _dropouts(members).items():
             one.set_submodule(name, _DropoutOfAll(dropouts, self._random_numbers))
-        one.sample_latent = partial(_sample_latents, members)
+        those: Any = members
+        one.sample_latent = lambda number: self._random_numbers.of_each(lambda each: those[each].sample_latent(number))
+        self.one = one
         self._alternation = _bound_to(one, members[0])
 
     def alternation(self) -> Any:
@@ -88,10 +75,14 @@ class Stack:
             numbers = self._alternation(tuple(map(Packed, batch)), mode)
         return {name: number.stacked for name, number in numbers.items()}
 
+    def is_whole(self) -> bool:
+        """Whether the memory of each tensor is still a part of its own, as it is until a callback gives it another."""
+        return all(tensor.data_ptr() == own.data_ptr() for tensor, own in self._places)
+
     def part(self) -> None:
         """Give its own memory to each training again."""
         for member in self.members:
-            for tensor in _tensors(member):
+            for tensor in tensors_of(member):
                 tensor.data = tensor.data.clone()
 
 
@@ -102,24 +93,46 @@ def rehearse(
 
     Raises:
         torch.OutOfMemoryError: if the GPU has no room for so many.
-        Exception: what PyTorch says to an operation of which it cannot make one on the tensors of all.
+        Exception: what PyTorch says to an operation of which it cannot make one on the tensors of all; or if anything
+            is drawn or changed of which each member cannot have its own.
     """
     latents = [member.randomness.latent() for member in members]
     states = [latent.get_state() for latent in latents]
     copies = [_at_rest(member) for member in members]
+    mode = deepcopy(mode)
     try:
-        Stack(copies, [stream.copy() for stream in streams]).alternate(batch, mode)
+        stack = Stack(copies, [stream.copy() for stream in streams])
+        with _nothing_else_changes(stack.one, mode):
+            stack.alternate(batch, mode)
     finally:
         for latent, state in zip(latents, states, strict=True):
             latent.set_state(state)
 
 
-def _sample_latents(members: Sequence[Any], number: int) -> Tensor:
-    return Packed(torch.stack([member.sample_latent(number) for member in members]))
+@contextmanager
+def _nothing_else_changes(one: nn.Module, mode: Hashable) -> Iterator[None]:
+    """See that an alternation changes nothing but weights, buffers and random numbers of torch's.
 
+    Raises:
+        RuntimeError: on leaving, if it does.
+    """
 
-def _tensors(member: nn.Module) -> list[Tensor]:
-    return [*member.parameters(), *member.buffers()]
+    def now() -> dict[str, tuple[str, bytes]]:
+        return {"": (type(mode).__name__, described(mode))} | states_of(one)
+
+    states, of_python, of_numpy = now(), random.getstate(), np.random.get_state()
+    try:
+        yield
+        changed = [
+            name for (name, state), (_, later) in zip(states.values(), now().values(), strict=True) if state != later
+        ]
+        if changed:
+            raise RuntimeError(f"an alternation changes more of {changed[0]} than weights and buffers")
+        if random.getstate() != of_python or described(np.random.get_state()) != described(of_numpy):
+            raise RuntimeError("an alternation draws from Python's or NumPy's random numbers")
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)
 
 
 def _dropouts(members: Sequence[nn.Module]) -> dict[str, list[nn.Dropout]]:
@@ -149,7 +162,7 @@ def _bound_to(twin: Any, member: ManualOptimization) -> Any:
 
 def _at_rest(member: ManualOptimization) -> Any:
     """A training like it that learns nothing."""
-    tensors = {id(tensor): deepcopy(tensor) for tensor in _tensors(member)}
+    tensors = {id(tensor): deepcopy(tensor) for tensor in tensors_of(member)}
     twin = _twin(member, tensors)
     for name, optimizer in _optimizers(member).items():
         setattr(twin, name, _AtRest([tensors[id(weight)] for weight in optimizer.parameters]))
@@ -181,9 +194,8 @@ class _DropoutOfAll(nn.Module):
         self._random_numbers = random_numbers
 
     def forward(self, x: Tensor) -> Tensor:
-        ones = torch.ones(x.shape, device=x.device)
-        mask = self._random_numbers.of_each(lambda member: self._dropouts[member](ones))
-        return x * mask.to(x.dtype)
+        ones = torch.ones(x.shape, device=x.device, dtype=x.dtype)
+        return x * self._random_numbers.of_each(lambda member: self._dropouts[member](ones))
 
 
 class _OfAll:
@@ -192,11 +204,15 @@ class _OfAll:
     Args:
         of_members: each of the parts of these weights that are its own training's.
         weights: packed.
+        random_numbers: of the members.
     """
 
-    def __init__(self, of_members: Sequence[ScheduledOptimizer], weights: Sequence[Tensor]) -> None:
+    def __init__(
+        self, of_members: Sequence[ScheduledOptimizer], weights: Sequence[Tensor], random_numbers: OwnRandomNumbers
+    ) -> None:
         self._of_members = of_members
         self._weights: Any = weights
+        self._random_numbers = random_numbers
 
     def zero_grad(self) -> None:
         for weight in self._weights:
@@ -206,4 +222,5 @@ class _OfAll:
         for member, optimizer in enumerate(self._of_members):
             for own, weight in zip(optimizer.parameters, self._weights, strict=True):
                 own.grad = None if weight.grad is None else weight.grad.stacked[member]
-            optimizer.step()
+            with self._random_numbers.of(member):
+                optimizer.step()

@@ -7,10 +7,12 @@ from typing import Any
 from omegaconf import OmegaConf
 
 OWN = re.compile(
-    r"seed|data_dir|output_dir|ckpt_path|optimized_metric|(hydra|callbacks|logger|experiment|hparams_search|optimizer)\..*"
+    r"seed|data_dir|output_dir|ckpt_path|optimized_metric|hydra\.(?!job\.env_set).*"
+    r"|(callbacks|logger|experiment|hparams_search|optimizer)\..*"
     r"|gan\.(seed|(generator|discriminator)_clip_norm|alternations_per_step|ema\.half_life(\..*)?)"
     r"|objective\.switch_epoch|penalty\.(weight|gamma)(\..*)?|augmentation\.std(\..*)?"
-    r"|model\.generator\.latent_distribution|model\.discriminator\.((input|hidden)_)?dropout|trainer\.(?!(precision|accelerator)$).*"
+    r"|model\.generator\.latent_distribution|model\.discriminator\.((input|hidden)_)?dropout"
+    r"|trainer\.(?!(precision|accelerator|plugins|deterministic|benchmark|detect_anomaly)\b).*"
 )
 """The settings of which each training of a pack has its own, as its optimizers, its callbacks and its tensors have."""
 

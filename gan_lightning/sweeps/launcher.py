@@ -145,9 +145,8 @@ class LocalLauncher(Launcher):
         for job in jobs:
             program = self._program(job)
             one.folders[job.place] = program.folder
-            one.connection.send(program)
-        if not jobs:
-            one.connection.send(None)
+        with contextlib.suppress(OSError):  # it was killed since, which is noticed next
+            one.connection.send(program if jobs else None)
 
     def _program(self, job: "_Job") -> "_Program":
         config = self._composed(job.overrides)
@@ -254,7 +253,8 @@ def _work(programs: list[_Program], packed: bool, environment: dict[str, str], c
     """In the process of some jobs."""
     os.environ |= environment
     threading.Thread(target=_follow_parent, daemon=True).start()
-    with (programs[0].folder / CONSOLE).open("ab") as file:
+    # Where it cannot be written to, others in this process are not to miss theirs.
+    with contextlib.suppress(OSError), (programs[0].folder / CONSOLE).open("ab") as file:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(file.fileno(), stream.fileno())
@@ -280,10 +280,16 @@ def _work(programs: list[_Program], packed: bool, environment: dict[str, str], c
 def _go_on(program: _Program | None, surroundings: Surroundings, connection: Any, pack: Any) -> None:
     """In one of the threads of a process: a job, and those that take its place."""
     while program is not None:
-        surroundings.print_to(program.folder / CONSOLE)
-        connection.send(_result(program))
+        try:
+            surroundings.print_to(program.folder / CONSOLE)
+            told = _result(program)
+        except BaseException:  # how it ended cannot be told, but it has
+            told = program.place, b""
+        if pack.asked_to_stop:  # then nobody listens
+            return
+        connection.send(told)
         while not connection.poll(0.1):
-            if pack.asked_to_stop:  # then nobody answers
+            if pack.asked_to_stop:  # nor answers
                 return
         program = connection.recv()
 

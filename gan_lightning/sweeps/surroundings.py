@@ -1,6 +1,7 @@
 """What a job finds in its process."""
 
 import logging
+import os
 import random
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 
 
 class Surroundings:
-    """The console, the log, the settings and the random numbers of a job that shares its process with others.
+    """The console, log, settings, current folder and random numbers of a job that shares its process with others.
 
     While this is entered they are the job's; then others' may be, until it is entered again.
     """
@@ -21,6 +22,7 @@ class Surroundings:
         self._hydra = HydraConfig.instance().cfg
         self._handlers: list[logging.Handler] = []
         self._level = logging.getLogger().level
+        self._folder = Path.cwd()
         self._random = random.getstate(), np.random.get_state()
 
     def __enter__(self) -> None:
@@ -28,6 +30,7 @@ class Surroundings:
         HydraConfig.instance().cfg = self._hydra
         logging.getLogger().handlers[:] = self._handlers
         logging.getLogger().setLevel(self._level)
+        os.chdir(self._folder)
         random.setstate(self._random[0])
         np.random.set_state(self._random[1])
 
@@ -38,6 +41,7 @@ class Surroundings:
         self._hydra = HydraConfig.instance().cfg
         self._handlers = logging.getLogger().handlers[:]
         self._level = logging.getLogger().level
+        self._folder = Path.cwd()
         self._random = random.getstate(), np.random.get_state()
 
     @staticmethod

@@ -140,6 +140,63 @@ def test_a_thread_takes_another_one_in_the_place_of_one_that_has_ended(sizes: li
     assert_as_alone(made, make, [1, 2], epochs=1)
 
 
+class Dimmed(mlp.Discriminator):
+    """What it is shown may change as training goes on."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.light = 1.0
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        return super().forward(images * self.light)
+
+
+def dim(training: Any) -> None:
+    training.discriminator.light = 0.3
+
+
+def give_other_memory(training: Any) -> None:
+    for weight in training.discriminator.parameters():
+        weight.data = weight.data.clamp(-0.1, 0.1)
+
+
+def freeze(training: Any) -> None:
+    training.generator.layers[0].requires_grad_(False)
+
+
+def exchange(training: Any) -> None:
+    training.generator.layers[0].bias = nn.Parameter(torch.ones(8))
+
+
+def step_more_often(training: Any) -> None:
+    training.discriminator_steps = 3
+
+
+def listen(training: Any) -> None:
+    training.discriminator.register_forward_hook(lambda module, images, logits: logits / 2)
+
+
+@pytest.mark.parametrize("change", [dim, give_other_memory, freeze, exchange, step_more_often, listen])
+def test_what_callbacks_change_on_the_way_is_changed(change: Callable[[Any], None], sizes: list[int]) -> None:
+    class Change(Callback):
+        def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *_: object) -> None:
+            if pl_module.alternations == 3:
+                change(pl_module)
+
+    def make(seed: int) -> GAN:
+        return gan(seed, Hinge(), Dimmed)
+
+    made: dict[int, GAN] = {}
+    in_a_pack(partial(train, made, 0, make), *(partial(train, made, seed, make, Change()) for seed in (1, 2)))
+    assert sizes[0] == 3
+    assert_as_alone(made, make, [0])
+    for seed in (1, 2):
+        other: dict[int, GAN] = {}
+        train(other, seed, make, Change())
+        for name, tensor in other[seed].state_dict().items():
+            torch.testing.assert_close(made[seed].state_dict()[name], tensor, rtol=0, atol=1e-6)
+
+
 class Undecided(mlp.Discriminator):
     """Looks at the numbers to decide what to do."""
 

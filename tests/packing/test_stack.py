@@ -1,9 +1,12 @@
 """Trainings that alternate as one are what they are alone."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
+from threading import Lock
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -23,9 +26,11 @@ from gan_lightning.objectives import (
     RelativisticPairing,
     Wasserstein,
 )
-from gan_lightning.packing.stack import Stack, kind_of, rehearse
+from gan_lightning.packing.likeness import described, kind_of
+from gan_lightning.packing.stack import Stack, rehearse
 from gan_lightning.packing.streams import Stream
 from gan_lightning.penalties import R1, R1R2, GradientPenalty
+from gan_lightning.players.judge import Judge
 from gan_lightning.schedules import Cosine
 
 MEMBERS, BATCH_SIZE, LATENT_DIM = 3, 4, 5
@@ -43,6 +48,13 @@ def mlps(shape: tuple[int, ...], member: int, **settings: Any) -> tuple[nn.Modul
     settings = {"dropout": 0.3, "hidden_dim": 8, "maxout_dim": 4} | settings
     of_generator = {key: settings[key] for key in ("conditional", "num_classes") if key in settings}
     return mlp.Generator(shape, LATENT_DIM, hidden_dims=[8], **of_generator), mlp.Discriminator(shape, **settings)
+
+
+class OfTorch(mlp.Generator):
+    """Draws its latents from torch's global generator."""
+
+    def sample_latent(self, num_samples: int, random: torch.Generator | None = None) -> Tensor:
+        return torch.randn(num_samples, self.latent_dim)
 
 
 def with_other_dropouts(shape: tuple[int, ...], member: int) -> tuple[nn.Module, nn.Module]:
@@ -94,6 +106,9 @@ CASES = {
     "augmented": Case(augmentation=lambda member: DiffAugment()),
     "dcgan": Case(family(dcgan, num_classes=10), size=8),
     "sngan": Case(family(sngan, **CLASSES), Hinge, size=8),
+    "latents of torch's": Case(
+        lambda shape, member: (OfTorch(shape, LATENT_DIM, hidden_dims=[8]), mlps(shape, member)[1])
+    ),
     "r3gan": Case(family(r3gan, num_classes=10), RelativisticPairing, lambda member: R1R2(0.1), size=8),
 }
 
@@ -170,13 +185,24 @@ def test_members_are_what_they_are_alone(case: Case) -> None:
             torch.testing.assert_close(numbers[name][member], number, rtol=0, atol=1e-12)
 
 
-def test_many_alternations_with_optimizers_of_their_own() -> None:
+class Langevin(SGD):
+    """Adds noise to the weights."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        super().step()
+        for weight in self.param_groups[0]["params"]:
+            weight.add_(torch.randn_like(weight), alpha=0.01)
+
+
+@pytest.mark.parametrize("optimizer", [Adam, Langevin])
+def test_many_alternations_with_optimizers_of_their_own(optimizer: type) -> None:
     case = CASES["other dropouts"]
     of_all = batches(case, 40)
-    stack = Stack(*zip(*(made(case, member, Adam) for member in range(MEMBERS)), strict=True))
+    stack = Stack(*zip(*(made(case, member, optimizer) for member in range(MEMBERS)), strict=True))
     together(stack, of_all)
     for member, gan in enumerate(stack.members):
-        other, stream = made(case, member, Adam)
+        other, stream = made(case, member, optimizer)
         alone(other, stream, member, of_all)
         assert_equal(gan, other)
 
@@ -217,12 +243,67 @@ class Undecided(mlp.Discriminator):
         return super().forward(images if images.mean() > 0 else -images)
 
 
-def test_what_cannot_be_packed_says_so_in_a_rehearsal() -> None:
-    case = Case(lambda shape, member: (mlps(shape, member)[0], Undecided(shape, hidden_dim=8, maxout_dim=4)))
+class Counting(mlp.Discriminator):
+    """Depends on how often it was asked."""
+
+    asked = 0
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        self.asked += 1
+        return super().forward(images) / self.asked
+
+
+class OfNumPy(mlp.Discriminator):
+    """Draws other random numbers than torch's."""
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        return super().forward(images) * np.random.rand()
+
+
+class Generating(mlp.Discriminator):
+    """Draws random numbers from a generator of its own."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.random = torch.Generator()
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        return super().forward(images + torch.randn(images.shape, generator=self.random))
+
+
+class Remembering(Hinge):
+    """Depends on the losses so far."""
+
+    mean = 0.0
+
+    def discriminator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Any:
+        loss, scalars = super().discriminator_loss(judge, real, fake)
+        self.mean = 0.9 * self.mean + 0.1 * loss.detach()
+        return loss * self.mean, scalars
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "objective", "why"),
+    [
+        (Undecided, Hinge, "vmap"),
+        (Counting, Hinge, "changes more of Counting than weights and buffers"),
+        (OfNumPy, Hinge, "draws from Python's or NumPy's random numbers"),
+        (Generating, Hinge, "draws from a random number generator of its own"),
+        (mlp.Discriminator, Remembering, "changes more of Remembering than weights and buffers"),
+    ],
+)
+def test_what_cannot_be_packed_says_so_in_a_rehearsal(discriminator: Any, objective: Any, why: str) -> None:
+    def networks(shape: tuple[int, ...], member: int) -> tuple[nn.Module, nn.Module]:
+        return mlps(shape, member)[0], discriminator(shape, hidden_dim=8, maxout_dim=4)
+
+    case = Case(networks, objective)
     members, streams = zip(*(made(case, member) for member in range(2)), strict=True)
     images, labels = batches(case, 1)[0]
-    with pytest.raises(RuntimeError, match="vmap"):
-        rehearse(members, streams, (images[:2], labels[:2]), members[0].objective)
+    before, mode = [described(vars(members[0].discriminator)), np.random.get_state()[2]], members[0].objective
+    with pytest.raises(RuntimeError, match=why):
+        rehearse(members, streams, (images[:2], labels[:2]), mode)
+    assert before == [described(vars(members[0].discriminator)), np.random.get_state()[2]]
+    assert not vars(mode)
 
 
 @pytest.mark.parametrize(
@@ -237,3 +318,32 @@ def test_what_cannot_be_packed_says_so_in_a_rehearsal() -> None:
 def test_only_what_a_member_can_have_of_its_own_may_differ(settings: dict[str, Any], same: bool) -> None:
     kinds = [kind_of(made(Case(partial(mlps, **each)), 0)[0]) for each in ({}, settings)]
     assert (kinds[0] == kinds[1]) is same
+
+
+class Scaled(mlp.Discriminator):
+    """With something of its own that is neither a weight nor a buffer."""
+
+    def __init__(self, shape: tuple[int, ...], scale: Any) -> None:
+        super().__init__(shape, hidden_dim=8, maxout_dim=4)
+        self._scale = scale
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (0.1, 0.2),
+        (None, 0.2),
+        ([0.1], [0.2]),
+        ({"std": 0.1}, {"std": 0.2}),
+        (torch.ones(2), torch.zeros(2)),
+        (np.arange(2000), np.arange(2000) // 2),
+        (partial(pow, 2), partial(pow, 3)),
+        (Cosine(1.0, 0.0, 20), Cosine(1.0, 0.1, 20)),
+    ],
+)
+def test_trainings_are_alike_where_all_that_their_networks_hold_is(one: Any, other: Any) -> None:
+    def kind(scale: Any) -> Any:
+        return kind_of(made(Case(lambda shape, member: (mlps(shape, member)[0], Scaled(shape, scale))), 0)[0])
+
+    assert kind(one) == kind(deepcopy(one)) != kind(other)
+    assert kind([one, Lock()]) != kind([one, Lock()])  # into which nobody can look

@@ -1,15 +1,20 @@
 """Jobs of a sweep that share a process."""
 
 import json
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import SHORT, Run, the_one_line, weights
 
 from gan_lightning.cli import composed
+from gan_lightning.packing.pack import Pack
+from gan_lightning.sweeps import launcher
 from gan_lightning.sweeps.kinds import kind_of
+from gan_lightning.sweeps.surroundings import Surroundings
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -29,6 +34,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
         (["objective=hinge"], False),
         (["penalty=gradient_penalty"], False),
         (["trainer.precision=bf16-mixed"], False),
+        (["trainer.deterministic=warn"], False),
     ],
 )
 def test_jobs_that_differ_in_numbers_alone_are_of_a_kind(words: list[str], same: bool) -> None:
@@ -56,6 +62,50 @@ def test_packed_jobs_are_what_they_are_alone_also_where_one_diverges(run: Run) -
         assert "TensorBoard" in log or "pictures" in log
         status = json.loads(Path("run", name, "status.json").read_text())
         assert (status["state"], f"seed={seed}" in status["overrides"]) == ("completed", True)
+
+
+class Parent:
+    """Whom a process tells how its jobs end, and who has no more of them."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def send(self, told: Any) -> None:
+        self.told.append(told)
+
+    def poll(self, seconds: float) -> bool:
+        return True
+
+    def recv(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), OSError("unwritable"), TypeError("cannot pickle")])
+@pytest.mark.parametrize("stopping", [False, True])
+def test_a_job_whose_end_cannot_be_told_leaves_its_place_unless_all_end(
+    error: BaseException, stopping: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fails(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(launcher, "_result", fails)
+    parent, pack = Parent(), Pack()
+    pack.asked_to_stop = stopping
+    monkeypatch.setattr(Surroundings, "print_to", lambda *_: None)
+    launcher._go_on(launcher._Program(7, tmp_path, b""), Surroundings(), parent, pack)
+    assert parent.told == ([] if stopping else [(7, b"")])
+
+
+def test_of_jobs_that_share_a_process_each_has_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    one, other = Surroundings(), Surroundings()
+    Path("one").mkdir()
+    with one:
+        os.chdir("one")
+    with other:
+        assert Path.cwd() == tmp_path
+    with one:
+        assert Path.cwd() == tmp_path / "one"
 
 
 def test_a_pack_of_none(run: Run) -> None:
