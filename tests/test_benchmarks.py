@@ -358,7 +358,7 @@ def test_the_table_of_members_alone_and_packed(script: Script) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_the_table_of_packs(script: Script) -> None:
-    words = ["--precision", "32-true", "--processes", "1", "--packs", "2", "--alternations", "1", "--rounds", "1"]
+    words = ["--precision", "32-true", "--processes", "1", "--packs", "2", "--alternations", "2", "--rounds", "1"]
     outcome = script("packed.py", *words)
     assert outcome.exit_code == 0, outcome.stderr
     assert re.search(r"^\| 32-true \| 1 \| 2 \| [\d.]+ \| [\d.]+ \|$", outcome.stdout, re.M)

@@ -205,18 +205,17 @@ class _Member:
         surroundings: what it finds in its process.
     """
 
-    training: Any = None
-    kind: Hashable = None
-    step = -1
-    parts: list[Any] = []  # noqa: RUF012  # none is changed
-    by_itself: set[type] = set()  # noqa: RUF012
-    """Modes in which it alternates alone, because what it does cannot be done for several at once."""
-    asked: tuple[Batch, Any] | None = None
-    """What it is about to alternate on."""
-    answer: dict[str, Tensor] | Exception | None = None
-
     def __init__(self, work: Callable[[], None], surroundings: AbstractContextManager[None]) -> None:
         self.work = work
+        self.training: Any = None
+        self.kind: Hashable = None
+        self.step = -1
+        self.parts: list[Any] = []
+        self.by_itself: set[type] = set()
+        """Modes in which it alternates alone, because what it does cannot be done for several at once."""
+        self.asked: tuple[Batch, Any] | None = None
+        """What it is about to alternate on."""
+        self.answer: dict[str, Tensor] | Exception | None = None
         self.stream = Stream()
         self.turn = threading.Semaphore(0)
         self.num_threads = torch.get_num_threads()
