@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,8 +38,8 @@ class Pack:
         self.asked_to_stop = False
         self._members: list[_Member] = []
         self._here = threading.local()
-        self._units: dict[tuple[ManualOptimization, ...], Callable[..., dict[str, Tensor]]] = {}
-        self._stacks: dict[tuple[ManualOptimization, ...], Stack] = {}
+        self._units: dict[tuple[ManualOptimization, ...], _Unit] = {}
+        """Those that alternate as one now, and those that do alone."""
         self._rehearsed: dict[Hashable, tuple[int, int]] = {}
         """Of each kind how many have rehearsed, and how many of them can alternate as one."""
 
@@ -74,7 +74,7 @@ class Pack:
             following = self._after(member)
             try:  # whatever fails now, such as a GPU that is gone, the others are not to wait for ever
                 member.leave()
-                self._part([members for members in self._units if member.training in members])
+                self._part(self._with(member.training))
             finally:
                 self._members.remove(member)
                 if following is not member:
@@ -106,10 +106,11 @@ class Pack:
         if not is_other and step == member.step:  # nothing has been done since but to alternate
             return
         member.step, before, member.parts = step, member.parts, parts_of(training)
-        units = [members for members in self._units if member.training in members]
-        whole = all(stack.is_whole() for members in units if (stack := self._stacks.get(members)) is not None)
+        trainings = self._with(member.training)
+        stacks = [stack for those in trainings if (stack := self._units[those].stack) is not None]
+        whole = all(stack.is_whole() for stack in stacks)
         if is_other or not whole or not _are_the_same(before, member.parts):
-            self._part(units)
+            self._part(trainings)
             member.training, member.kind = training, kind_of(training)
             member.by_itself = set() if is_other else member.by_itself
 
@@ -128,7 +129,7 @@ class Pack:
             kinds.setdefault(kind, []).append(member)
         units = [unit for kind, members in kinds.items() for unit in self._united(kind, members)]
         trainings = {tuple(member.training for member in unit) for unit in units}
-        self._part([members for members in self._units if members not in trainings])
+        self._part([those for those in self._units if those not in trainings])
         for unit in units:
             self._alternate(unit)
 
@@ -143,10 +144,13 @@ class Pack:
             self._rehearsed[kind] = len(members) if most > 1 else sys.maxsize, most
         return [members[first : first + most] for first in range(0, len(members), most)]
 
+    def _with(self, training: ManualOptimization) -> list[tuple[ManualOptimization, ...]]:
+        """The unit that a training is in, if it is in one."""
+        return [trainings for trainings in self._units if training in trainings]
+
     def _part(self, those: list[tuple[ManualOptimization, ...]]) -> None:
-        for members in those:
-            del self._units[members]
-            if (stack := self._stacks.pop(members, None)) is not None:
+        for trainings in those:
+            if (stack := self._units.pop(trainings).stack) is not None:
                 stack.part()
 
     def _alternate(self, unit: "list[_Member]") -> None:
@@ -154,7 +158,7 @@ class Pack:
         trainings = tuple(member.training for member in unit)
         if trainings not in self._units:
             try:
-                self._units[trainings] = self._unit(unit)
+                self._units[trainings] = _made(unit)
             except Exception as reason:  # it is not what it was in the rehearsal
                 _say_why(unit, reason)
                 for member in unit:
@@ -165,24 +169,18 @@ class Pack:
             for member in unit:
                 self._alternate_by_itself(member, member.training.eager_alternation)
         elif len(unit) == 1:
-            self._alternate_by_itself(unit[0], self._units[trainings])
+            self._alternate_by_itself(unit[0], self._units[trainings].alternation)
         else:
             batches, modes = zip(*(member.take() for member in unit), strict=True)
             try:
-                numbers = self._units[trainings](tuple(map(torch.stack, zip(*batches, strict=True))), modes[0])
+                together = tuple(map(torch.stack, zip(*batches, strict=True)))
+                numbers = self._units[trainings].alternation(together, modes[0])
             except Exception as reason:
                 for member in unit:
                     member.answer = reason
             else:
                 for place, member in enumerate(unit):
                     member.answer = {name: of_all[place] for name, of_all in numbers.items()}
-
-    def _unit(self, unit: "list[_Member]") -> Callable[..., dict[str, Tensor]]:
-        trainings = tuple(member.training for member in unit)
-        if len(unit) == 1:
-            return trainings[0].alternation()
-        stack = self._stacks[trainings] = Stack(trainings, [member.stream for member in unit])
-        return stack.alternation()
 
     @staticmethod
     def _alternate_by_itself(member: "_Member", alternation: Callable[..., dict[str, Tensor]]) -> None:
@@ -234,6 +232,20 @@ class _Member:
     def leave(self) -> None:
         self.stream.__exit__(None, None, None)
         self._surroundings.__exit__(None, None, None)
+
+
+class _Unit(NamedTuple):
+    """Trainings that alternate at once, or one."""
+
+    alternation: Callable[..., dict[str, Tensor]]
+    stack: Stack | None
+
+
+def _made(members: list[_Member]) -> _Unit:
+    if len(members) == 1:
+        return _Unit(members[0].training.alternation(), None)
+    stack = Stack([member.training for member in members], [member.stream for member in members])
+    return _Unit(stack.alternation(), stack)
 
 
 def _are_the_same(parts: list[Any], others: list[Any]) -> bool:
