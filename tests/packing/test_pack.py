@@ -270,13 +270,11 @@ def test_a_checkpoint_of_a_member_holds_its_own_weights_alone(tmp_path: Path) ->
     def write(seed: int) -> None:
         class Write(Callback):
             def on_train_epoch_end(self, trainer: Trainer, pl_module: nn.Module) -> None:
-                trainer.save_checkpoint(tmp_path / f"{seed}.ckpt")
+                if trainer.current_epoch == 0:  # when they are still together
+                    trainer.save_checkpoint(tmp_path / f"{seed}.ckpt")
 
         train({}, seed, lambda number: gan(number, Hinge()), Write())
 
     in_a_pack(*(partial(write, seed) for seed in range(3)))
-    alone: dict[int, GAN] = {}
-    train(alone, 0, lambda number: gan(number, Hinge()))
-    alone[0].trainer.save_checkpoint(tmp_path / "alone.ckpt")
-    sizes = [(tmp_path / f"{name}.ckpt").stat().st_size for name in (0, "alone")]
-    assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
+    for tensor in torch.load(tmp_path / "0.ckpt", weights_only=True)["state_dict"].values():
+        assert tensor.untyped_storage().nbytes() == tensor.nbytes
