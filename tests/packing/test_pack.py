@@ -42,12 +42,19 @@ def gan(seed: int, objective: Objective, discriminator: type = mlp.Discriminator
     return GAN(*networks, objective, *rates, discriminator_steps=2, seed=seed)
 
 
-def train(made: dict[int, GAN], seed: int, make: Callable[[int], GAN], *callbacks: Callback, epochs: int = 2) -> None:
+def train(
+    made: dict[int, GAN],
+    seed: int,
+    make: Callable[[int], GAN],
+    *callbacks: Callback,
+    epochs: int = 2,
+    accelerator: str = "cpu",
+) -> None:
     """Train one, and put it among those that are made."""
     made[seed] = make(seed)
     Trainer(
         max_epochs=epochs,
-        accelerator="cpu",
+        accelerator=accelerator,
         callbacks=list(callbacks),
         logger=False,
         enable_checkpointing=any(isinstance(callback, Interrupt) for callback in callbacks),
@@ -60,10 +67,10 @@ def in_a_pack(*works: Callable[[], None]) -> None:
     Pack().run([(work, contextlib.nullcontext()) for work in works])
 
 
-def assert_as_alone(packed: dict[int, GAN], make: Callable[[int], GAN], seeds: list[int], **lengths: Any) -> None:
+def assert_as_alone(packed: dict[int, GAN], make: Callable[[int], GAN], seeds: list[int], **settings: Any) -> None:
     for seed in seeds:
         other: dict[int, GAN] = {}
-        train(other, seed, make, **lengths)
+        train(other, seed, make, **settings)
         for name, tensor in other[seed].state_dict().items():
             torch.testing.assert_close(packed[seed].state_dict()[name], tensor, rtol=0, atol=1e-6)
 
@@ -93,6 +100,17 @@ def test_trainings_are_what_they_are_alone(sizes: list[int]) -> None:
     assert {weight.untyped_storage().nbytes() for weight in made[0].parameters()} == {
         weight.nbytes for weight in made[0].parameters()
     }
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_a_pack_is_one_graph(sizes: list[int]) -> None:
+    def make(seed: int) -> GAN:
+        return gan(seed, NonSaturating(), dropout=0.1 * seed)
+
+    made: dict[int, GAN] = {}
+    in_a_pack(*(partial(train, made, seed, make, epochs=4, accelerator="gpu") for seed in range(3)))
+    assert sizes == [3]
+    assert_as_alone(made, make, [0, 1, 2], epochs=4, accelerator="gpu")
 
 
 def test_of_other_objectives_and_networks_are_other_stacks(sizes: list[int]) -> None:
