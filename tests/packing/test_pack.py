@@ -16,6 +16,8 @@ from torch.optim import SGD
 from gan_lightning.callbacks.interrupt import Interrupt
 from gan_lightning.data.base import ImageDataModule
 from gan_lightning.gan import GAN
+from gan_lightning.loop import cuda_graph, manual_optimization
+from gan_lightning.loop.cuda_graph import WARM_UP
 from gan_lightning.networks import mlp
 from gan_lightning.objectives import Hinge, LeastSquares, Minimax, NonSaturating, Objective, Switch
 from gan_lightning.packing import pack
@@ -100,6 +102,33 @@ def test_trainings_are_what_they_are_alone(sizes: list[int]) -> None:
     assert {weight.untyped_storage().nbytes() for weight in made[0].parameters()} == {
         weight.nbytes for weight in made[0].parameters()
     }
+
+
+def test_a_pack_can_be_one_graph(sizes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU: a recording computes again what its function computed, on the same memory, when replayed."""
+    recorded, replayed = [], []
+
+    def capture(function: Callable[[], Any], generators: list[torch.Generator]) -> Callable[[], Any]:
+        recorded.append(len(generators))
+
+        def replay() -> Any:
+            replayed.append(len(generators))
+            return function()
+
+        return replay
+
+    def make(seed: int) -> GAN:
+        return gan(seed, NonSaturating(), dropout=0.1 * seed)
+
+    monkeypatch.setattr(cuda_graph, "warm_up", lambda function: function())
+    monkeypatch.setattr(cuda_graph, "capture", capture)
+    made: dict[int, GAN] = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(manual_optimization, "why_not", lambda *_: None)  # against a graph
+        in_a_pack(*(partial(train, made, seed, make) for seed in range(3)))
+    assert sizes == recorded == [3]
+    assert len(replayed) == 2 * 4 - WARM_UP
+    assert_as_alone(made, make, [0, 1, 2])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
