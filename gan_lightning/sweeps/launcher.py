@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 STOP = {signal.SIGINT, signal.SIGTERM}
 MEMORY_OF_A_JOB = 2 * 2**30
+PACK_OF_A_GPU = 8
 PRELOADED = ["gan_lightning.callbacks.results", "gan_lightning.gan", "torchvision"]
 
 
@@ -48,17 +49,18 @@ class LocalLauncher(Launcher):
     Args:
         n_jobs: how many processes at a time; None for as many as there are GPUs, or else cores and memory for.
         threads: of each process; None for its share of the cores.
-        pack: how many jobs share a process at most.
+        pack: how many jobs share a process at most; `auto` for 8 on a GPU, and 1 on a CPU, where packs take longer.
 
     Attributes:
         on_start, on_end: called with the folder of a job that begins, or has ended.
     """
 
-    def __init__(self, n_jobs: int | None = None, threads: int | None = None, pack: int = 1) -> None:
+    def __init__(self, n_jobs: int | None = None, threads: int | None = None, pack: int | str = 1) -> None:
         for name, value in (("n_jobs", n_jobs), ("threads", threads)):
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise UserError(f"hydra.launcher.{name} must be a whole number of at least 1, or null, not {value!r}")
-        whole_number("hydra.launcher.pack", pack, at_least=1)
+        if pack != "auto":
+            whole_number("hydra.launcher.pack (unless auto)", pack, at_least=1)
         self._n_jobs = n_jobs
         self._threads = threads
         self._pack = pack
@@ -74,7 +76,7 @@ class LocalLauncher(Launcher):
     @property
     def at_a_time(self) -> int:
         """How many jobs may run at a time."""
-        return len(self._slots()) * self._pack
+        return len(self._slots()) * self._largest_pack
 
     def share_among(self, jobs: int) -> None:
         """Share the machine among so many jobs, even if fewer are launched."""
@@ -87,7 +89,7 @@ class LocalLauncher(Launcher):
         ]
         slots = self._slots()[: self._most or len(waiting)]
         threads = self._threads or max(1, _cores() // len(slots))
-        at_a_time = min(len(slots) * self._pack, len(waiting))
+        at_a_time = min(len(slots) * self._largest_pack, len(waiting))
         log.info("%s, %d at a time, %s each", counted(len(waiting), "job"), at_a_time, counted(threads, "thread"))
         running: dict[Any, _Running] = {}
         results: dict[int, JobReturn] = {}
@@ -95,7 +97,7 @@ class LocalLauncher(Launcher):
             try:
                 while waiting or running:
                     while waiting and slots:
-                        share = min(self._pack, math.ceil(len(waiting) / len(slots)))
+                        share = min(self._largest_pack, math.ceil(len(waiting) / len(slots)))
                         jobs = _of_a_kind(waiting, waiting[0].kind, share)
                         with _without_ctrl_c():
                             started = self._start(jobs, slots.pop(), threads)
@@ -106,7 +108,7 @@ class LocalLauncher(Launcher):
                         for place, result in ended or [(place, _died()) for place in one.folders]:
                             results[place] = result
                             self.on_end(one.folders.pop(place))
-                        if ended and self._pack > 1:
+                        if ended and self._largest_pack > 1:
                             self._go_on(one, _of_a_kind(waiting, one.kind, 1))
                         if not one.folders:
                             one.process.join()
@@ -123,9 +125,15 @@ class LocalLauncher(Launcher):
             return (gpus * (self._n_jobs or 1))[: self._n_jobs or len(gpus)]
         return [None] * (self._n_jobs or max(1, min(_cores(), _memory() // MEMORY_OF_A_JOB)))
 
+    @property
+    def _largest_pack(self) -> int:
+        if self._pack == "auto":
+            return 1 if self._slots()[0] is None else PACK_OF_A_GPU
+        return int(self._pack)
+
     def _kind(self, overrides: Sequence[str]) -> str:
         """What is the same of jobs that may share a process."""
-        return kind_of(self._composed(overrides)) if self._pack > 1 else ""
+        return kind_of(self._composed(overrides)) if self._largest_pack > 1 else ""
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
         return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
@@ -134,7 +142,7 @@ class LocalLauncher(Launcher):
         programs = [self._program(job) for job in jobs]
         environment = {"OMP_NUM_THREADS": str(threads)} | ({} if slot is None else {"CUDA_VISIBLE_DEVICES": slot})
         connection, theirs = multiprocessing.Pipe()
-        process = _processes().Process(target=_work, args=(programs, self._pack > 1, environment, theirs))
+        process = _processes().Process(target=_work, args=(programs, self._largest_pack > 1, environment, theirs))
         process.start()
         theirs.close()
         folders = {job.place: program.folder for job, program in zip(jobs, programs, strict=True)}

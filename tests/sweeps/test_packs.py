@@ -110,4 +110,13 @@ def test_of_jobs_that_share_a_process_each_has_its_own_folder(tmp_path: Path, mo
 
 def test_a_pack_of_none(run: Run) -> None:
     line = the_one_line(run(*SHORT, "-m", "seed=0,1", "hydra.launcher.pack=0"))
-    assert "hydra.launcher.pack must be a whole number of at least 1, not 0" in line
+    assert "hydra.launcher.pack (unless auto) must be a whole number of at least 1, not 0" in line
+
+
+@pytest.mark.parametrize(("gpus", "at_a_time"), [(["0", "1"], 16), ([], 2)])
+def test_packs_by_themselves_are_for_gpus(gpus: list[str], at_a_time: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "_gpus", lambda: gpus)
+    monkeypatch.setattr(launcher, "_cores", lambda: 2)
+    local = launcher.LocalLauncher(pack="auto")
+    local.config = composed("config", ["trainer.accelerator=auto"])
+    assert local.at_a_time == at_a_time
