@@ -83,7 +83,7 @@ class Pack:
     def alternate(self, training: ManualOptimization, batch: Batch, mode: Hashable) -> dict[str, Tensor]:
         """What the alternation of a training gives, once all others are about to alternate, too."""
         member: _Member = self._here.member
-        self._look_at(member, training)
+        self._look_at(member, training, mode)
         member.asked = batch, mode
         while member.answer is None:
             member.leave()
@@ -100,11 +100,12 @@ class Pack:
             raise answer
         return answer
 
-    def _look_at(self, member: "_Member", training: ManualOptimization) -> None:
+    def _look_at(self, member: "_Member", training: ManualOptimization, mode: Hashable) -> None:
         """See what kind its training is of: another one than before, or one that a callback has changed meanwhile."""
         is_other, step = member.training is not training, training.trainer.global_step
         if not is_other and step == member.step:  # nothing has been done since but to alternate
             return
+        member.mode = described(mode)
         member.step, before, member.parts = step, member.parts, parts_of(training)
         trainings = self._with(member.training)
         stacks = [stack for those in trainings if (stack := self._units[those].stack) is not None]
@@ -125,7 +126,7 @@ class Pack:
         kinds: dict[Hashable, list[_Member]] = {}
         for member in self._members:
             _, mode = member.asked  # type: ignore[misc]
-            kind = member if type(mode) in member.by_itself else (member.kind, described(mode))
+            kind = member if type(mode) in member.by_itself else (member.kind, member.mode)
             kinds.setdefault(kind, []).append(member)
         units = [unit for kind, members in kinds.items() for unit in self._united(kind, members)]
         trainings = {tuple(member.training for member in unit) for unit in units}
@@ -207,6 +208,8 @@ class _Member:
         self.work = work
         self.training: Any = None
         self.kind: Hashable = None
+        self.mode = b""
+        """What its objective is in this training step."""
         self.step = -1
         self.parts: list[Any] = []
         self.by_itself: set[type] = set()
