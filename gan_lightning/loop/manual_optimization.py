@@ -103,8 +103,10 @@ class ManualOptimization(LightningModule):
         checkpoint["alternations"] = self.alternations
         checkpoint["images_seen"] = self.images_seen
         checkpoint["random"] = self.randomness.state_dict()
-        # A part of a larger tensor, as weights may be, would take all of that into the file.
-        checkpoint["state_dict"] = {name: tensor.clone() for name, tensor in checkpoint["state_dict"].items()}
+        # A part of a larger tensor, as those of a member of a pack are, would take all of that into the file.
+        for name, tensor in checkpoint["state_dict"].items():
+            if tensor.untyped_storage().nbytes() > tensor.nbytes:
+                checkpoint["state_dict"][name] = tensor.clone()
         numbers = [list(self.parameters()), checkpoint["optimizer_states"]]
         checkpoint["is_finite"] = infinite_part(numbers) is None  # else it is not written
 
